@@ -1,0 +1,35 @@
+//go:build linux && (amd64 || arm64)
+
+// Tcpcli01 is a TCP echo client: it sends each line of standard input to the
+// server and prints what comes back.
+//
+// Figure 5.4; notes: TCP Echo Client.
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func main() {
+	var sockfd int
+	var servaddr unp.SockaddrIn
+
+	if len(os.Args) != 2 {
+		unp.ErrQuit("usage: tcpcli <IPaddress>")
+	}
+
+	sockfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+
+	servaddr.Family = unix.AF_INET
+	servaddr.Port = unp.Htons(unp.SERV_PORT)
+	unp.InetPton(unix.AF_INET, os.Args[1], &servaddr.Addr)
+
+	unp.Connect(sockfd, &servaddr, unp.SizeofSockaddrIn)
+
+	unp.StrCli(unp.Stdin, sockfd) // do it all
+
+	os.Exit(0)
+}

@@ -1,0 +1,38 @@
+//go:build linux && (amd64 || arm64)
+
+// Tcpcli04 makes five connections and uses the first; when it ends, five
+// children of the server end at once.
+//
+// Figure 5.9; notes: wait and waitpid Functions.
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func main() {
+	var i int
+	var sockfd [5]int
+	var servaddr unp.SockaddrIn
+
+	if len(os.Args) != 2 {
+		unp.ErrQuit("usage: tcpcli <IPaddress>")
+	}
+
+	for i = 0; i < 5; i++ {
+		sockfd[i] = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+
+		servaddr.Family = unix.AF_INET
+		servaddr.Port = unp.Htons(unp.SERV_PORT)
+		unp.InetPton(unix.AF_INET, os.Args[1], &servaddr.Addr)
+
+		unp.Connect(sockfd[i], &servaddr, unp.SizeofSockaddrIn)
+	}
+
+	unp.StrCli(unp.Stdin, sockfd[0]) // do it all
+
+	os.Exit(0)
+}

@@ -1,0 +1,40 @@
+//go:build linux && (amd64 || arm64)
+
+// Tcpcli10 resets its connection at the end instead of closing it: SO_LINGER
+// with a time of 0 makes the close an RST.
+//
+// Section 5.11; notes: Conn Abort before accept Returns.
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func main() {
+	var sockfd int
+	var ling unix.Linger
+	var servaddr unp.SockaddrIn
+
+	if len(os.Args) != 2 {
+		unp.ErrQuit("usage: tcpcli <IPaddress>")
+	}
+
+	sockfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+
+	servaddr.Family = unix.AF_INET
+	servaddr.Port = unp.Htons(unp.SERV_PORT)
+	unp.InetPton(unix.AF_INET, os.Args[1], &servaddr.Addr)
+
+	unp.Connect(sockfd, &servaddr, unp.SizeofSockaddrIn)
+
+	unp.StrCli(unp.Stdin, sockfd) // do it all
+
+	ling.Onoff = 1
+	ling.Linger = 0
+	unp.SetsockoptLinger(sockfd, unix.SOL_SOCKET, unix.SO_LINGER, &ling)
+
+	os.Exit(0)
+}

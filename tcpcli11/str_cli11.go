@@ -1,0 +1,30 @@
+//go:build linux && (amd64 || arm64)
+
+package main
+
+import (
+	"bufio"
+	"os"
+
+	"tcpcliserv/unp"
+)
+
+// strCli is str_cli with two writes for each line.
+//
+// Figure 5.14; notes: SIGPIPE Signal.
+func strCli(fp *bufio.Reader, sockfd int) {
+	sendline, recvline := make([]byte, unp.MAXLINE), make([]byte, unp.MAXLINE)
+
+	for unp.Fgets(&sendline, unp.MAXLINE, fp) != nil {
+
+		unp.Writen(sockfd, sendline[:1])
+		unp.Sleep(1)
+		unp.Writen(sockfd, sendline[1:])
+
+		if unp.Readline(sockfd, &recvline, unp.MAXLINE) == 0 {
+			unp.ErrQuit("str_cli: server terminated prematurely")
+		}
+
+		unp.Fputs(recvline, os.Stdout)
+	}
+}

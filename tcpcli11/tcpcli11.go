@@ -1,0 +1,35 @@
+//go:build linux && (amd64 || arm64)
+
+// Tcpcli11 writes each line in two parts: the second part goes to a socket that
+// has been reset if the server's process is gone.
+//
+// Section 5.13, with the function of Figure 5.14; notes: SIGPIPE Signal.
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func main() {
+	var sockfd int
+	var servaddr unp.SockaddrIn
+
+	if len(os.Args) != 2 {
+		unp.ErrQuit("usage: tcpcli <IPaddress>")
+	}
+
+	sockfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+
+	servaddr.Family = unix.AF_INET
+	servaddr.Port = unp.Htons(unp.SERV_PORT)
+	unp.InetPton(unix.AF_INET, os.Args[1], &servaddr.Addr)
+
+	unp.Connect(sockfd, &servaddr, unp.SizeofSockaddrIn)
+
+	strCli(unp.Stdin, sockfd) // do it all
+
+	os.Exit(0)
+}

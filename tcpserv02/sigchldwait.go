@@ -1,0 +1,21 @@
+//go:build linux && (amd64 || arm64)
+
+package main
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// sigChld waits for one child, although the signal may stand for several.
+//
+// Figure 5.7; notes: Handling SIGCHLD Signals.
+func sigChld(signo unix.Signal) {
+	var pid int
+	var stat unix.WaitStatus
+
+	pid, _ = unix.Wait4(-1, &stat, 0, nil)
+	fmt.Printf("child %d terminated\n", pid)
+	return
+}

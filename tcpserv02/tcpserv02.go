@@ -1,0 +1,44 @@
+//go:build linux && (amd64 || arm64)
+
+// Tcpserv02 catches SIGCHLD, and dies of the accept that the signal interrupts.
+//
+// Section 5.9, with the handler of Figure 5.7; notes: Handling SIGCHLD Signals.
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func main() {
+	var listenfd, connfd int
+	var childpid int
+	var clilen unp.Socklen
+	var cliaddr, servaddr unp.SockaddrIn
+
+	listenfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+
+	servaddr.Family = unix.AF_INET
+	servaddr.Addr = unp.Htonl(unp.INADDR_ANY)
+	servaddr.Port = unp.Htons(unp.SERV_PORT)
+
+	unp.Bind(listenfd, &servaddr, unp.SizeofSockaddrIn)
+
+	unp.Listen(listenfd, unp.LISTENQ)
+
+	unp.SignalIntr(unix.SIGCHLD, sigChld) // signal() of a system that does not restart
+
+	for {
+		clilen = unp.SizeofSockaddrIn
+		connfd = unp.Accept(listenfd, &cliaddr, &clilen)
+
+		if childpid = unp.Fork(); childpid == 0 { // child process
+			unp.Close(listenfd) // close listening socket
+			unp.StrEcho(connfd) // process the request
+			os.Exit(0)
+		}
+		unp.Close(connfd) // parent closes connected socket
+	}
+}

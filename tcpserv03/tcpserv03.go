@@ -1,0 +1,52 @@
+//go:build linux && (amd64 || arm64)
+
+// Tcpserv03 calls accept again when a signal interrupts it; of children that end
+// together it leaves zombies.
+//
+// Section 5.9, with the handler of Figure 5.7; notes: wait and waitpid Functions.
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func main() {
+	var listenfd, connfd int
+	var childpid int
+	var err error
+	var clilen unp.Socklen
+	var cliaddr, servaddr unp.SockaddrIn
+
+	listenfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+
+	servaddr.Family = unix.AF_INET
+	servaddr.Addr = unp.Htonl(unp.INADDR_ANY)
+	servaddr.Port = unp.Htons(unp.SERV_PORT)
+
+	unp.Bind(listenfd, &servaddr, unp.SizeofSockaddrIn)
+
+	unp.Listen(listenfd, unp.LISTENQ)
+
+	unp.Signal(unix.SIGCHLD, sigChld)
+
+	for {
+		clilen = unp.SizeofSockaddrIn
+		if connfd, err = unp.SysAccept(listenfd, &cliaddr, &clilen); connfd < 0 {
+			if err == unix.EINTR {
+				continue // back to for
+			} else {
+				unp.ErrSys(err, "accept error")
+			}
+		}
+
+		if childpid = unp.Fork(); childpid == 0 { // child process
+			unp.Close(listenfd) // close listening socket
+			unp.StrEcho(connfd) // process the request
+			os.Exit(0)
+		}
+		unp.Close(connfd) // parent closes connected socket
+	}
+}

@@ -1,0 +1,34 @@
+//go:build linux && (amd64 || arm64)
+
+// Package unp is the library of UNIX Network Programming, volume 1, third
+// edition, as far as chapter 5 uses it: one Go file for each C file of the
+// book's lib directory. A function with the book's capital letter checks its
+// own result: on error it says what failed on standard error, as the C library
+// words it, and ends the process with status 1.
+//
+// The one thing with no partner in C is resume.go: how the child of [Fork]
+// finds its place in main again.
+package unp
+
+import "golang.org/x/sys/unix"
+
+// The constants of the book's header, unp.h.
+const (
+	MAXLINE    = 4096 // max text line length, bytes
+	SERV_PORT  = 9877 // TCP and UDP port of the servers
+	LISTENQ    = 1024 // 2nd argument to Listen, connections
+	INADDR_ANY = 0    // every interface, in host byte order
+)
+
+// SockaddrIn is struct sockaddr_in (Figure 3.1), in network byte order: Family
+// is sin_family, Port is sin_port, Addr is sin_addr.
+type SockaddrIn = unix.RawSockaddrInet4
+
+// SizeofSockaddrIn is sizeof(struct sockaddr_in), in bytes.
+const SizeofSockaddrIn = unix.SizeofSockaddrInet4
+
+// Socklen is socklen_t, the size of a socket address in bytes.
+type Socklen = uint32
+
+// Sigfunc is a signal handler, or SIG_DFL or SIG_IGN (Figure 5.6).
+type Sigfunc func(signo unix.Signal)
