@@ -3,82 +3,61 @@
 package unp
 
 import (
+	"bufio"
+	"io"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// In C read_cnt, read_ptr and read_buf are static, one for all descriptors:
-// lines of two connections would mix. Here each descriptor has its own.
-type readBuf struct {
-	cnt int
-	ptr int
-	buf [MAXLINE]byte
-}
+// my_read's static buffer is one for all descriptors in C, so that lines of two
+// connections would mix. Here each descriptor has a buffer of its own.
+var readBufs sync.Map // from descriptor to *bufio.Reader
 
-var readBufs sync.Map // descriptor to *readBuf
+// A myRead fills the buffer of a descriptor.
+type myRead int
 
-func myRead(rl *readBuf, fd int, ptr *byte) (int, error) {
-	if rl.cnt <= 0 {
-	again:
-		n, err := unix.Read(fd, rl.buf[:])
-		if err != nil {
-			awaitHandlers(err)
-			if err == unix.EINTR {
-				goto again
-			}
-			return -1, err
-		} else if n == 0 {
-			return 0, nil
-		}
-		rl.cnt = n
-		rl.ptr = 0
+func (fd myRead) Read(buf []byte) (int, error) {
+again:
+	n, err := unix.Read(int(fd), buf)
+	awaitHandlers(err)
+	if err == unix.EINTR {
+		goto again
+	} else if err != nil {
+		return 0, err
+	} else if n == 0 {
+		return 0, io.EOF
 	}
-
-	rl.cnt--
-	*ptr = rl.buf[rl.ptr]
-	rl.ptr++
-	return 1, nil
+	return n, nil
 }
 
-// readline reads a line from a descriptor (Figure 3.18).
-func readline(fd int, vptr *[]byte, maxlen int) (int, error) {
-	var c byte
-
-	rl := readlinebuf(fd)
-	*vptr = (*vptr)[:0]
+func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
+	*ptr = (*ptr)[:0]
 	for n := 1; n < maxlen; n++ {
-		if rc, err := myRead(rl, fd, &c); rc == 1 {
-			*vptr = append(*vptr, c)
-			if c == '\n' {
-				break // newline is stored, like fgets()
-			}
-		} else if rc == 0 {
-			return n - 1, nil // EOF, n - 1 bytes were read
-		} else {
-			return -1, err // error, errno set by read()
+		c, err := rl.ReadByte()
+		if err == io.EOF {
+			break // EOF, n - 1 bytes were read
+		} else if err != nil {
+			return err
+		}
+		*ptr = append(*ptr, c)
+		if c == '\n' {
+			break // newline is stored, like fgets()
 		}
 	}
-
-	return len(*vptr), nil
-}
-
-func readlinebuf(fd int) *readBuf {
-	if rl, ok := readBufs.Load(fd); ok {
-		return rl.(*readBuf)
-	}
-	rl := new(readBuf)
-	readBufs.Store(fd, rl)
-	return rl
+	return nil
 }
 
 // Readline reads a line from the descriptor, its newline included, but at most
 // maxlen-1 bytes of it; it returns the line in *ptr and its length in bytes, 0
 // at the end of input (Figure 3.18). Any byte is data, NUL too.
 func Readline(fd int, ptr *[]byte, maxlen int) int {
-	n, err := readline(fd, ptr, maxlen)
-	if err != nil {
+	rl, ok := readBufs.Load(fd)
+	if !ok {
+		rl, _ = readBufs.LoadOrStore(fd, bufio.NewReaderSize(myRead(fd), MAXLINE))
+	}
+	if err := readline(rl.(*bufio.Reader), ptr, maxlen); err != nil {
 		ErrSys(err, "readline error")
 	}
-	return n
+	return len(*ptr)
 }

@@ -3,15 +3,12 @@
 package unp
 
 import (
-	"bytes"
-	"fmt"
-	"net/netip"
+	"encoding/binary"
+	"encoding/hex"
 	"os"
 	"runtime"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,44 +16,39 @@ import (
 
 // How the child of Fork finds its place.
 //
-// A fork in C duplicates the process: two of them return from it. Go's runtime
-// has several threads, and fork duplicates only the one that calls it, so Fork
-// executes the program again (golang.org/issue/227). The child enters main from
-// the top and is resuming: Socket and Accept hand back the descriptors that the
-// parent made there, which came along through exec at the same numbers; Bind,
-// Listen, Connect, Close and Sleep do nothing; Signal does its work, since exec
-// drops handlers. Where the parent called Fork the child has caught up, Fork
-// returns 0, and what it does from there on is its own.
+// A fork in C duplicates the process, and two return from it. Go's runtime has
+// several threads, of which fork would duplicate only the one that calls it
+// (golang.org/issue/227), so Fork executes the program again. The child enters
+// main from the top and is resuming: Socket and Accept hand back the descriptors
+// that the parent has, which came along through exec at the same numbers; Bind,
+// Listen, Connect and Close do nothing; Signal does its work, since exec
+// drops handlers. Where its parent called Fork the child has caught up: Fork
+// returns 0, and from there on the process is the child of the listing.
 //
-// What the child needs to know is in one environment variable, for example
-//
-//	UNP_FORK=3 4=127.0.0.1:40312/tcpserv04
-//
-// the descriptors in the order in which they were made, the peer's address with
-// each that Accept made, and the parent's name. A child's own child passes two
-// Forks on its way; "fork" stands where the first one was.
+// What the child must know is in one environment variable, in hexadecimal: its
+// parent's name, and the steps that the parent has come from the top of main.
 const resumeVar = "UNP_FORK"
 
-// A step is what one call on the way to Fork left: a descriptor, with the
-// peer's address if Accept made it, or a Fork that returned 0.
+// A step is what a call of Socket or Accept made, or a Fork that returned 0: a
+// child's own child passes its parent's Fork before it comes to its own.
 type step struct {
-	fd   int // or forked
-	peer *SockaddrIn
+	FD   int32 // or forked
+	Peer SockaddrIn
 }
 
 const forked = -1
 
 var (
-	stepsMu sync.Mutex // signal handlers run on other threads
-	past    []step     // the way that this process has come
-	ahead   []step     // the way that a child still has to go
-	child   bool       // resuming
-	name    string     // as ps shows it
+	comm     [16]byte    // the name that ps shows, which exec would change to "exe"
+	resuming atomic.Bool // until Fork has returned 0
+	stepsMu  sync.Mutex  // a signal handler, on its thread, may call Close or Fork
+	past     []step      // what a child of this process has to go through
+	ahead    []step      // what this process, resuming, has yet to go through
 )
 
 func init() {
-	// All calls of a listing come from the one thread whose id is the process
-	// id: strace without -f and ps show what they show for C.
+	// Every call of a listing comes from the one thread whose id is the process
+	// id, so that strace without -f and ps show what they show for C.
 	runtime.LockOSThread()
 
 	// A C program starts with every signal at SIG_DFL; the runtime catches them
@@ -66,136 +58,66 @@ func init() {
 		rtSigaction(signo, &ksigaction{}, &goAction)
 	}
 
-	var comm [16]byte
-	if value, ok := os.LookupEnv(resumeVar); ok {
-		os.Unsetenv(resumeVar)
-		var err error
-		if ahead, name, err = parseResume(value); err != nil {
-			ErrQuit("%s: %v", resumeVar, err)
-		}
-		checkSockets(ahead)
-		child = true
-		copy(comm[:15], name)
-		unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&comm)), 0, 0, 0)
-	} else {
+	value, child := os.LookupEnv(resumeVar)
+	if !child {
 		unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&comm)), 0, 0, 0)
-		name = string(comm[:bytes.IndexByte(comm[:], 0)])
+		return
 	}
+	os.Unsetenv(resumeVar)
+	state, err := hex.DecodeString(value)
+	n := copy(comm[:], state)
+	ahead = make([]step, (len(state)-n)/binary.Size(step{}))
+	used, _ := binary.Decode(state[n:], binary.BigEndian, ahead)
+	last := len(ahead) - 1
+	if err != nil || last < 0 || n+used != len(state) || ahead[last].FD != forked {
+		ErrQuit("%s is not what Fork hands to its child: %q", resumeVar, value)
+	}
+	for i := last - 1; i >= 0 && ahead[i].FD != forked; i-- {
+		if _, err := unix.GetsockoptInt(int(ahead[i].FD), unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
+			ErrSys(err, "fork error: descriptor %d of the parent", ahead[i].FD)
+		}
+	}
+	resuming.Store(true)
+	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&comm)), 0, 0, 0)
 }
 
-// resuming tells whether this is a child that has not reached its Fork yet.
-func resuming() bool {
+// resumeEnv is the environment of a child, with what it must know.
+func resumeEnv() []string {
 	stepsMu.Lock()
 	defer stepsMu.Unlock()
-	return child
+	state, _ := binary.Append(comm[:], binary.BigEndian, append(past, step{FD: forked}))
+	return append(os.Environ(), resumeVar+"="+hex.EncodeToString(state))
 }
 
 // made notes a descriptor for the children to come.
-func made(fd int, peer *SockaddrIn) {
+func made(fd int, peer SockaddrIn) {
 	stepsMu.Lock()
 	defer stepsMu.Unlock()
-	past = append(past, step{fd, peer})
 	readBufs.Delete(fd)
+	past = append(past, step{int32(fd), peer})
 }
 
-// closed forgets a descriptor, but not one that a child of this child must
-// count on its way through an earlier Fork.
+// closed forgets a descriptor, unless it is from before this process's Fork: a
+// child of this child must count it on its way.
 func closed(fd int) {
 	stepsMu.Lock()
 	defer stepsMu.Unlock()
 	readBufs.Delete(fd)
-	for i := len(past) - 1; i >= 0 && past[i].fd != forked; i-- {
-		if past[i].fd == fd {
-			past = slices.Delete(past, i, i+1)
-			return
+	for i := len(past) - 1; i >= 0 && past[i].FD != forked; i-- {
+		if past[i].FD == int32(fd) {
+			past = append(past[:i], past[i+1:]...)
 		}
 	}
 }
 
-// resumeDescriptor hands back the next descriptor, and its peer.
-func resumeDescriptor() (int, SockaddrIn) {
-	stepsMu.Lock()
-	defer stepsMu.Unlock()
-	if len(ahead) == 0 || ahead[0].fd == forked {
-		ErrQuit("fork error: the child makes more descriptors before Fork than its parent had open there")
-	}
+// resume takes the next step, which main must take too: a Fork, or a descriptor.
+// The last step is the Fork that made this process.
+func resume(fork bool) step {
 	next := ahead[0]
+	if (next.FD == forked) != fork {
+		ErrQuit("fork error: main makes other sockets before Fork than its parent has open")
+	}
 	past, ahead = append(past, next), ahead[1:]
-	if next.peer == nil {
-		return next.fd, SockaddrIn{}
-	}
-	return next.fd, *next.peer
-}
-
-// resumeFork passes a Fork; the last one on the way is where the child begins.
-func resumeFork() {
-	stepsMu.Lock()
-	defer stepsMu.Unlock()
-	if len(ahead) == 0 {
-		child = false
-	} else if ahead[0].fd == forked {
-		ahead = ahead[1:]
-	} else {
-		ErrQuit("fork error: the child makes fewer descriptors before Fork than its parent had open there")
-	}
-	past = append(past, step{fd: forked})
-}
-
-// resumeEnv is the way that this process has come, for its next child.
-func resumeEnv() string {
-	stepsMu.Lock()
-	defer stepsMu.Unlock()
-	var steps []string
-	for _, s := range past {
-		switch {
-		case s.fd == forked:
-			steps = append(steps, "fork")
-		case s.peer != nil:
-			peer := netip.AddrPortFrom(netip.AddrFrom4(s.peer.Addr), Htons(s.peer.Port))
-			steps = append(steps, fmt.Sprintf("%d=%v", s.fd, peer))
-		default:
-			steps = append(steps, strconv.Itoa(s.fd))
-		}
-	}
-	return resumeVar + "=" + strings.Join(steps, " ") + "/" + name
-}
-
-// parseResume reads what resumeEnv wrote.
-func parseResume(value string) (way []step, name string, err error) {
-	broken := fmt.Errorf("not what Fork hands to its child: %q", value)
-	list, name, ok := strings.Cut(value, "/")
-	if !ok {
-		return nil, "", broken
-	}
-	for _, field := range strings.Fields(list) {
-		if field == "fork" {
-			way = append(way, step{fd: forked})
-			continue
-		}
-		number, address, accepted := strings.Cut(field, "=")
-		fd, err := strconv.ParseUint(number, 10, 31)
-		if err != nil {
-			return nil, "", broken
-		}
-		s := step{fd: int(fd)}
-		if accepted {
-			peer, err := netip.ParseAddrPort(address)
-			if err != nil || !peer.Addr().Is4() {
-				return nil, "", broken
-			}
-			s.peer = &SockaddrIn{Family: unix.AF_INET, Port: Htons(peer.Port()), Addr: peer.Addr().As4()}
-		}
-		way = append(way, s)
-	}
-	return way, name, nil
-}
-
-// checkSockets exits unless the descriptors made since the last Fork on the way
-// have come along.
-func checkSockets(way []step) {
-	for i := len(way) - 1; i >= 0 && way[i].fd != forked; i-- {
-		if _, err := unix.GetsockoptInt(way[i].fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil {
-			ErrSys(err, "fork error: descriptor %d", way[i].fd)
-		}
-	}
+	resuming.Store(len(ahead) > 0)
+	return next
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	ossignal "os/signal"
 	"reflect"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -29,10 +30,8 @@ func signal(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
 	} else {
 		act.flags |= _SA_RESTART // SVR4, 4.4BSD
 	}
-	if err := sigaction(signo, &act, &oact); err != nil {
-		return nil, err
-	}
-	return oact.handler, nil
+	err := sigaction(signo, &act, &oact)
+	return oact.handler, err
 }
 
 // Signal sets what the process does when signo arrives: calls fn, or SIG_DFL,
@@ -47,22 +46,19 @@ func Signal(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal() functio
 }
 
 // What follows is sigaction(2) for Go. The kernel gets the disposition and the
-// flags asked for, but its handler stays the Go runtime's: a Go function cannot
-// run where a signal strikes. The runtime passes the signal on, and a goroutine
-// calls fn, on a thread of its own. So fn may do anything, printf included.
+// flags asked for, but the handler it calls is the Go runtime's: a Go function
+// cannot run where a signal strikes. The runtime passes the signal on, and a
+// goroutine calls the handler on a thread of its own, where it may do anything,
+// even what is unsafe in C, such as printf.
 
-// sigactiont is struct sigaction, without the mask: fn never interrupts itself.
+// sigactiont is struct sigaction, but for sa_mask, which is always empty here: a
+// handler does not interrupt itself.
 type sigactiont struct {
 	handler Sigfunc
 	flags   uint64
 }
 
-const (
-	_SA_RESTART = 0x10000000
-	_NSIG       = 64
-)
-
-// ksigaction is the struct that rt_sigaction(2) takes on amd64 and on arm64.
+// ksigaction is what rt_sigaction(2) takes, on amd64 as on arm64.
 type ksigaction struct {
 	handler  uintptr // 0 is SIG_DFL, 1 is SIG_IGN
 	flags    uint64
@@ -70,79 +66,56 @@ type ksigaction struct {
 	mask     uint64
 }
 
-// goAction is how the runtime itself catches signals, filled in by init.
-var goAction ksigaction
+const _SA_RESTART = 0x10000000
+
+var (
+	goAction ksigaction // how the runtime catches any signal; init notes it
+	sigMu    sync.Mutex
+	catchers [1 + 64]catcher // by signal number
+)
 
 // A catcher calls the handler of one signal.
 type catcher struct {
-	fn   Sigfunc
-	sigs chan os.Signal // room for one: signals are not queued (section 5.8)
-	idle chan struct{}  // receives when no handler runs
-}
-
-var (
-	sigMu    sync.Mutex
-	catchers [_NSIG + 1]*catcher
-)
-
-func rtSigaction(signo unix.Signal, act, oact *ksigaction) error {
-	if _, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(oact)), unsafe.Sizeof(act.mask), 0, 0); errno != 0 {
-		return errno
-	}
-	return nil
+	handler Sigfunc
+	sigs    chan os.Signal // room for one: signals are not queued
+	idle    chan struct{}  // can be received from while no handler runs
 }
 
 func sigaction(signo unix.Signal, act, oact *sigactiont) error {
-	// Nobody may catch the first two. The last three threads use: the C library
-	// 32 and 33, the runtime 34 too.
-	switch signo {
-	case unix.SIGKILL, unix.SIGSTOP, 32, 33, 34:
-		return unix.EINVAL
-	}
-	if signo < 1 || signo > _NSIG {
+	// threads use the last three
+	if signo < 1 || signo > 64 || slices.Contains([]unix.Signal{unix.SIGKILL, unix.SIGSTOP, 32, 33, 34}, signo) {
 		return unix.EINVAL
 	}
 	sigMu.Lock()
 	defer sigMu.Unlock()
 
 	var kact, okact ksigaction
-	was := SIG_DFL
-	c := catchers[signo]
-	if c != nil {
-		was = c.fn
-	}
+	c := &catchers[signo]
+	oact.handler = c.handler
 	switch {
 	case act.handler == nil:
-	case isIgn(act.handler):
+	case reflect.ValueOf(act.handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer():
 		kact.handler = 1
 	default:
 		kact = goAction
 		kact.flags = kact.flags&^_SA_RESTART | act.flags
-		if c == nil {
-			c = &catcher{sigs: make(chan os.Signal, 1), idle: make(chan struct{})}
-			catchers[signo] = c
+		c.handler = act.handler
+		if c.sigs == nil {
+			c.sigs, c.idle = make(chan os.Signal, 1), make(chan struct{})
 			go c.loop(signo)
 			ossignal.Notify(c.sigs, signo)
 		}
-		c.fn = act.handler
 	}
-	if err := rtSigaction(signo, &kact, &okact); err != nil {
-		return err
-	}
-
-	switch okact.handler {
-	case 0:
-		oact.handler = SIG_DFL
-	case 1:
-		oact.handler = SIG_IGN
-	default:
-		oact.handler = was
+	rtSigaction(signo, &kact, &okact)
+	if okact.handler <= 1 {
+		oact.handler = []Sigfunc{SIG_DFL, SIG_IGN}[okact.handler]
 	}
 	return nil
 }
 
-func isIgn(fn Sigfunc) bool {
-	return reflect.ValueOf(fn).Pointer() == reflect.ValueOf(SIG_IGN).Pointer()
+func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)),
+		uintptr(unsafe.Pointer(oact)), unsafe.Sizeof(act.mask), 0, 0)
 }
 
 func (c *catcher) loop(signo unix.Signal) {
@@ -150,9 +123,9 @@ func (c *catcher) loop(signo unix.Signal) {
 		select {
 		case <-c.sigs:
 			sigMu.Lock()
-			fn := c.fn
+			handler := c.handler
 			sigMu.Unlock()
-			fn(signo)
+			handler(signo)
 		case c.idle <- struct{}{}:
 		}
 	}
@@ -169,10 +142,10 @@ func awaitHandlers(err error) {
 	caught := catchers
 	sigMu.Unlock()
 	for signo, c := range caught {
-		if c == nil {
+		if c.sigs == nil {
 			continue
 		}
-		// Stop waits until the runtime has passed on all it holds.
+		// Stop returns when the runtime has passed on every signal it holds.
 		passed := make(chan os.Signal, 1)
 		ossignal.Notify(passed, unix.Signal(signo))
 		ossignal.Stop(passed)

@@ -4,24 +4,16 @@ package unp
 
 import "golang.org/x/sys/unix"
 
-func signalIntr(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
+// SignalIntr is [Signal] without the restart: a slow system call that the
+// handler interrupts fails with EINTR, as on the systems of the text that do not
+// restart it (section 5.9).
+func SignalIntr(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal_intr() function
 	var act, oact sigactiont
 
 	act.handler = fn
-	act.flags = 0
+	// no SA_RESTART
 	if err := sigaction(signo, &act, &oact); err != nil {
-		return nil, err
-	}
-	return oact.handler, nil
-}
-
-// SignalIntr is [Signal] without the restart: a slow system call that the
-// handler interrupts fails with EINTR, as it did on the text's Solaris (section
-// 5.9).
-func SignalIntr(signo unix.Signal, fn Sigfunc) Sigfunc {
-	sigfunc, err := signalIntr(signo, fn)
-	if err != nil {
 		ErrSys(err, "signal_intr error")
 	}
-	return sigfunc
+	return oact.handler
 }

@@ -14,34 +14,35 @@ import (
 // child of [Fork] resumes, it hands back the descriptor that the parent made
 // here, without a system call.
 func Socket(family, typ, protocol int) int {
-	if resuming() {
-		n, _ := resumeDescriptor()
-		return n
+	if resuming.Load() {
+		return int(resume(false).FD)
 	}
 	n, err := unix.Socket(family, typ, protocol)
 	if err != nil {
 		ErrSys(err, "socket error")
 	}
-	made(n, nil)
+	made(n, SockaddrIn{})
 	return n
 }
 
 // Bind gives the socket its local address, salen bytes of sa (section 4.4).
 func Bind(fd int, sa *SockaddrIn, salen Socklen) {
-	if resuming() {
+	if resuming.Load() {
 		return
 	}
-	if err := sockaddrCall(unix.SYS_BIND, fd, sa, salen); err != nil {
+	if _, _, err := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(sa)),
+		uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
 		ErrSys(err, "bind error")
 	}
 }
 
 // Connect connects the socket to the server at sa, salen bytes (section 4.3).
 func Connect(fd int, sa *SockaddrIn, salen Socklen) {
-	if resuming() {
+	if resuming.Load() {
 		return
 	}
-	if err := sockaddrCall(unix.SYS_CONNECT, fd, sa, salen); err != nil {
+	if _, _, err := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(sa)),
+		uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
 		awaitHandlers(err)
 		ErrSys(err, "connect error")
 	}
@@ -50,7 +51,7 @@ func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 // Listen lets the socket take connections, backlog of them waiting for Accept;
 // the environment variable LISTENQ overrides backlog (Figure 4.9).
 func Listen(fd, backlog int) {
-	if resuming() {
+	if resuming.Load() {
 		return
 	}
 	// can override 2nd argument with environment variable
@@ -73,39 +74,31 @@ func Listen(fd, backlog int) {
 func Accept(fd int, sa *SockaddrIn, salen *Socklen) int {
 again:
 	n, err := SysAccept(fd, sa, salen)
-	if err != nil {
-		if err == unix.EPROTO || err == unix.ECONNABORTED {
-			goto again
-		} else {
-			ErrSys(err, "accept error")
-		}
+	if err == unix.EPROTO || err == unix.ECONNABORTED {
+		goto again
+	} else if err != nil {
+		ErrSys(err, "accept error")
 	}
 	return n
 }
 
-// SysAccept is the system call accept, with its error: EINTR after a signal
-// handler that interrupted it has returned (section 5.9). Both sa and salen may
-// be nil. While the child of [Fork] resumes, it hands back the parent's
-// descriptor and the peer's address, without a system call.
+// SysAccept is the system call accept, with its error: EINTR when the handler of
+// a signal has interrupted it, and returned (section 5.9). While the child of
+// [Fork] resumes, it hands back the parent's descriptor and the peer's address,
+// without a system call.
 func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
-	if resuming() {
-		n, peer := resumeDescriptor()
-		if sa != nil {
-			*sa, *salen = peer, SizeofSockaddrIn
-		}
-		return n, nil
+	if resuming.Load() {
+		next := resume(false)
+		*sa, *salen = next.Peer, SizeofSockaddrIn
+		return int(next.FD), nil
 	}
-	var peer SockaddrIn
-	size := Socklen(SizeofSockaddrIn)
-	n, _, errno := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(&peer)), uintptr(unsafe.Pointer(&size)))
-	if errno != 0 {
-		awaitHandlers(errno)
-		return -1, errno
+	*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
+	n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
+	if err != 0 {
+		awaitHandlers(err)
+		return -1, err
 	}
-	if sa != nil {
-		*sa, *salen = peer, size
-	}
-	made(int(n), &peer)
+	made(int(n), *sa)
 	return int(n), nil
 }
 
@@ -115,14 +108,4 @@ func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
 	if err := unix.SetsockoptLinger(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")
 	}
-}
-
-// sockaddrCall is bind or connect. The length is the caller's, as in C, but
-// never more than there is to read.
-func sockaddrCall(call uintptr, fd int, sa *SockaddrIn, salen Socklen) error {
-	salen = min(salen, SizeofSockaddrIn)
-	if _, _, errno := unix.Syscall(call, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(salen)); errno != 0 {
-		return errno
-	}
-	return nil
 }

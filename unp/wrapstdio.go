@@ -4,40 +4,27 @@ package unp
 
 import (
 	"bufio"
-	"io"
 	"os"
 )
 
-// Stdin is standard input as a stream, FILE *stdin, with a buffer of MAXLINE
-// bytes.
-var Stdin = bufio.NewReaderSize(os.Stdin, MAXLINE)
+// Stdin is FILE *stdin: standard input with a buffer of MAXLINE bytes.
+var Stdin = bufio.NewReaderSize(myRead(0), MAXLINE)
 
-// Fgets reads a line, its newline included, but at most n-1 bytes of it, and
-// returns it in *ptr; nil is the end of input. Any byte is data, NUL too.
-func Fgets(ptr *[]byte, n int, fp *bufio.Reader) []byte {
-	*ptr = (*ptr)[:0]
-	for len(*ptr) < n-1 {
-		c, err := fp.ReadByte()
-		if err == io.EOF {
-			break
-		} else if err != nil {
-			ErrSys(err, "fgets error")
-		}
-		*ptr = append(*ptr, c)
-		if c == '\n' {
-			break
-		}
-	}
-
-	if len(*ptr) == 0 {
+// Fgets reads a line from the stream, its newline included, but at most n-1
+// bytes of it; it returns the line, in *ptr too, and nil at the end of input.
+// Any byte is data, NUL too.
+func Fgets(ptr *[]byte, n int, stream *bufio.Reader) []byte {
+	if err := readline(stream, ptr, n); err != nil {
+		ErrSys(err, "fgets error")
+	} else if len(*ptr) == 0 {
 		return nil
 	}
 	return *ptr
 }
 
 // Fputs writes ptr to the stream, at once and whole.
-func Fputs(ptr []byte, fp *os.File) {
-	if _, err := writen(int(fp.Fd()), ptr); err != nil {
+func Fputs(ptr []byte, stream *os.File) {
+	if err := writen(int(stream.Fd()), ptr); err != nil {
 		ErrSys(err, "fputs error")
 	}
 }

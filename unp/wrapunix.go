@@ -16,14 +16,11 @@ import (
 // there to Socket, Bind, Listen, Accept, Connect, Close and Signal, with every
 // descriptor still open at Fork; anything else happens again in the child.
 func Fork() int {
-	if resuming() {
-		resumeFork()
+	if resuming.Load() {
+		resume(true)
 		return 0
 	}
-	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{
-		Env:   append(os.Environ(), resumeEnv()),
-		Files: []uintptr{0, 1, 2},
-	})
+	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{Env: resumeEnv(), Files: []uintptr{0, 1, 2}})
 	if err != nil {
 		ErrSys(err, "fork error")
 	}
@@ -32,7 +29,7 @@ func Fork() int {
 
 // Close closes the descriptor (section 4.9).
 func Close(fd int) {
-	if resuming() {
+	if resuming.Load() {
 		return
 	}
 	closed(fd)
@@ -41,16 +38,10 @@ func Close(fd int) {
 	}
 }
 
-// Sleep waits for so many seconds; a signal ends it early. It returns the
-// seconds that were left, as sleep(3) does.
+// Sleep waits for so many seconds, or until a signal handler has returned; it
+// returns the seconds that were left then, else 0, as sleep(3) does.
 func Sleep(seconds uint) uint {
-	if resuming() {
-		return 0
-	}
-	left := unix.Timespec{Sec: int64(seconds)}
-	if err := unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &left, &left); err != nil {
-		awaitHandlers(err)
-		return uint(left.Sec)
-	}
-	return 0
+	var left unix.Timespec
+	awaitHandlers(unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &unix.Timespec{Sec: int64(seconds)}, &left))
+	return uint(left.Sec)
 }
