@@ -1,0 +1,338 @@
+//go:build linux
+
+// Package tcpcliserv tests the experiments of the chapter, across its programs.
+package tcpcliserv
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// bin holds the programs, built once for each run of the tests.
+var bin = os.Getenv("UNP_TEST_BIN")
+
+func TestMain(m *testing.M) {
+	if bin != "" {
+		os.Exit(m.Run()) // on a host of its own
+	}
+	dir, err := os.MkdirTemp("", "tcpcliserv")
+	if err != nil {
+		panic(err)
+	}
+	bin = filepath.Join(dir, "bin")
+	os.Setenv("UNP_TEST_BIN", bin)
+	os.Unsetenv("LISTENQ")
+	status := 1
+	if out, err := exec.Command("go", "build", "-o", bin+"/", "./...").CombinedOutput(); err != nil {
+		fmt.Printf("go build: %v\n%s", err, out)
+	} else {
+		status = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(status)
+}
+
+// elsewhere runs the test that calls it again, on a host of its own: in new
+// user, network, process and mount namespaces. There it returns false; to the
+// test that was started first it returns true, when all is done.
+func elsewhere(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv("UNP_TEST_HOST") == t.Name() {
+		if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
+			t.Fatalf("ip link set lo up: %v\n%s", err, out)
+		}
+		return false
+	}
+	t.Parallel()
+	need(t, "unshare", "ip")
+	if err := unshare("true").Run(); err != nil {
+		cannot(t, "user namespaces are not allowed here: unshare --map-root-user: "+err.Error())
+	}
+	args := []string{os.Args[0], "-test.run=^" + t.Name() + "$", "-test.v"}
+	for _, arg := range os.Args[1:] {
+		if !strings.HasPrefix(arg, "-test.") || strings.HasPrefix(arg, "-test.timeout") || strings.HasPrefix(arg, "-test.short") {
+			args = append(args, arg)
+		}
+	}
+	cmd := unshare(args...)
+	cmd.Env = append(os.Environ(), "UNP_TEST_HOST="+t.Name())
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	} else if testing.Verbose() {
+		t.Logf("%s", out)
+	}
+	return true
+}
+
+func unshare(args ...string) *exec.Cmd {
+	return exec.Command("unshare", append([]string{"--user", "--map-root-user", "--net", "--pid", "--fork",
+		"--kill-child", "--mount", "--mount-proc"}, args...)...)
+}
+
+// need makes sure that the tools are installed.
+func need(t *testing.T, tools ...string) {
+	t.Helper()
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			cannot(t, tool+" is not installed: README.md says which packages the tests need")
+		}
+	}
+}
+
+// cannot ends a test that cannot run here.
+func cannot(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// await polls until the state that a test waits for is there.
+func await(t testing.TB, what string, reached func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !reached(); {
+		if time.Now().After(end) {
+			t.Fatalf("waited 30 seconds in vain: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// A process is one that a test has started.
+type process struct {
+	t        testing.TB
+	cmd      *exec.Cmd
+	stdin    io.WriteCloser
+	out, err output
+	done     chan struct{}
+}
+
+// An output is the file that a process and its children write to.
+type output struct{ *os.File }
+
+func newOutput(t testing.TB) output {
+	f, err := os.OpenFile(filepath.Join(t.TempDir(), "output"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return output{f}
+}
+
+func (o output) String() string {
+	b, _ := os.ReadFile(o.Name())
+	return string(b)
+}
+
+// command makes a process that start has yet to start; a program's name without
+// a slash that bin holds is that program.
+func command(t testing.TB, name string, args ...string) *process {
+	p := &process{t: t, out: newOutput(t), err: newOutput(t), done: make(chan struct{})}
+	if path := filepath.Join(bin, name); !strings.Contains(name, "/") {
+		if _, err := os.Stat(path); err == nil {
+			name = path
+		}
+	}
+	p.cmd = exec.Command(name, args...)
+	p.cmd.Stdout, p.cmd.Stderr = p.out.File, p.err.File
+	return p
+}
+
+func (p *process) start() *process {
+	p.t.Helper()
+	if p.cmd.Stdin == nil {
+		p.stdin, _ = p.cmd.StdinPipe()
+	}
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	go func() {
+		p.cmd.Wait()
+		close(p.done)
+	}()
+	p.t.Cleanup(func() {
+		p.cmd.Process.Signal(unix.SIGCONT)
+		p.cmd.Process.Kill()
+		<-p.done
+	})
+	return p
+}
+
+func start(t testing.TB, name string, args ...string) *process {
+	t.Helper()
+	return command(t, name, args...).start()
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+func (p *process) signal(signo unix.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(signo); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// stop stops the process and waits until it has stopped.
+func (p *process) stop() {
+	p.t.Helper()
+	p.signal(unix.SIGSTOP)
+	await(p.t, "the process stops", func() bool { return stat(p.pid()).state == "T" })
+}
+
+// typed sends a line to the process, as if typed.
+func (p *process) typed(line string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.stdin, line); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// printed waits until standard output holds exactly this.
+func (p *process) printed(out string) {
+	p.t.Helper()
+	await(p.t, fmt.Sprintf("%s prints %q", p.cmd.Args, out), func() bool { return p.out.String() == out })
+}
+
+// end waits for the end of the process and returns its status as a shell does.
+func (p *process) end() int {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(60 * time.Second):
+		p.t.Fatalf("%s does not end; standard output %q, standard error %q", p.cmd.Args, p.out.String(), p.err.String())
+	}
+	if status := p.cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// ends checks the end of the process: its status and all that it has said.
+func (p *process) ends(status int, stdout, stderr string) {
+	p.t.Helper()
+	got := p.end()
+	if got != status || p.out.String() != stdout || p.err.String() != stderr {
+		p.t.Errorf("%s: status %d, standard output %q, standard error %q; want %d, %q, %q",
+			p.cmd.Args, got, p.out.String(), p.err.String(), status, stdout, stderr)
+	}
+}
+
+// A procStat is what a test wants to know from /proc/PID/stat.
+type procStat struct {
+	pid, ppid   int
+	comm, state string
+}
+
+func stat(pid int) procStat {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	s := string(b)
+	open, end := strings.IndexByte(s, '('), strings.LastIndexByte(s, ')')
+	if open < 0 || end < 0 {
+		return procStat{}
+	}
+	fields := strings.Fields(s[end+1:])
+	ppid, _ := strconv.Atoi(fields[1])
+	state := fields[0]
+	if state == "Z" && fields[17] != "1" {
+		state = "Zl" // as ps says it: threads are left, so the parent does not know yet
+	}
+	return procStat{pid, ppid, s[open+1 : end], state}
+}
+
+// children lists the children of a process, oldest first.
+func children(ppid int) []procStat {
+	var list []procStat
+	names, _ := filepath.Glob("/proc/[0-9]*")
+	for _, name := range names {
+		pid, _ := strconv.Atoi(filepath.Base(name))
+		if s := stat(pid); s.pid != 0 && s.ppid == ppid {
+			list = append(list, s)
+		}
+	}
+	slices.SortFunc(list, func(a, b procStat) int { return a.pid - b.pid })
+	return list
+}
+
+// states tells how many children of a process are in each state.
+func states(ppid int) map[string]int {
+	m := map[string]int{}
+	for _, s := range children(ppid) {
+		m[s.state]++
+	}
+	// The kernel's lock that a wait takes is held from the end of a process until
+	// its parent has the signal: a zombie seen above has sent its SIGCHLD now.
+	unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return m
+}
+
+// inCall tells whether the main thread of a process sleeps in the system call.
+func inCall(pid, call int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
+	return strings.HasPrefix(string(b), strconv.Itoa(call)+" ") && stat(pid).state == "S"
+}
+
+// server starts a server and waits until it is in accept.
+func server(t testing.TB, name string) *process {
+	t.Helper()
+	p := start(t, name)
+	p.accepts()
+	return p
+}
+
+func (p *process) accepts() {
+	p.t.Helper()
+	await(p.t, "the server is in accept: "+p.err.String(), func() bool { return inCall(p.pid(), unix.SYS_ACCEPT) })
+}
+
+// client starts a client, sends a line through it and waits for the echo, so
+// that the connection and the server's child are there, and the server is in
+// accept again.
+func client(t testing.TB, name string, srv *process) *process {
+	t.Helper()
+	p := start(t, name, "127.0.0.1")
+	p.typed("hello\n")
+	p.printed("hello\n")
+	if srv != nil {
+		srv.accepts()
+	}
+	return p
+}
+
+// tcpStates lists the states of the sockets whose local port is the server's,
+// and of those whose remote port is.
+func tcpStates() (local, remote []string) {
+	names := []string{"", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT",
+		"CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING"}
+	b, _ := os.ReadFile("/proc/net/tcp")
+	for _, line := range strings.Split(string(b), "\n") {
+		f := strings.Fields(line)
+		if len(f) < 4 {
+			continue
+		}
+		state, err := strconv.ParseUint(f[3], 16, 8)
+		if err != nil {
+			continue
+		}
+		if strings.HasSuffix(f[1], ":2695") {
+			local = append(local, names[state])
+		}
+		if strings.HasSuffix(f[2], ":2695") {
+			remote = append(remote, names[state])
+		}
+	}
+	return local, remote
+}
