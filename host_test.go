@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Setenv("UNP_TEST_BIN", bin)
 	os.Unsetenv("LISTENQ")
 	status := 1
-	if out, err := exec.Command("go", "build", "-o", bin+"/", "./...").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", bin+"/", "./...", "./testdata/forks").CombinedOutput(); err != nil {
 		fmt.Printf("go build: %v\n%s", err, out)
 	} else {
 		status = m.Run()
@@ -286,9 +286,9 @@ func inCall(pid, call int) bool {
 }
 
 // server starts a server and waits until it is in accept.
-func server(t testing.TB, name string) *process {
+func server(t testing.TB, name string, args ...string) *process {
 	t.Helper()
-	p := start(t, name)
+	p := start(t, name, args...)
 	p.accepts()
 	return p
 }

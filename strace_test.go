@@ -1,0 +1,272 @@
+//go:build linux
+
+package tcpcliserv
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// runtimeCalls are those that the Go runtime makes on the main thread between
+// the calls of a listing: it wakes threads and waits for them (futex, sched_yield),
+// starts one (clone with CLONE_THREAD), asks one to let others run (getpid and
+// tgkill) and is asked itself (SIGURG, which ends in rt_sigreturn), gets memory
+// (mmap), and blocks signals around a fork (rt_sigprocmask).
+var runtimeCalls = regexp.MustCompile(`^(futex|sched_yield|getpid|tgkill|rt_sigreturn|mmap|rt_sigprocmask)\(|^clone\(.*CLONE_THREAD|^(---|\+\+\+) `)
+
+// A trace is what strace wrote: a file for each thread, or one for the main
+// thread only.
+type trace struct {
+	t      *testing.T
+	prefix string
+}
+
+// straced runs a program under strace, with its threads and children.
+func straced(t *testing.T, name string, args ...string) (*process, trace) {
+	t.Helper()
+	need(t, "strace")
+	tr := trace{t, filepath.Join(t.TempDir(), "trace")}
+	p := command(t, "strace", append([]string{"-ff", "-o", tr.prefix, filepath.Join(bin, name)}, args...)...)
+	return p.start(), tr
+}
+
+// thread returns the lines of one thread.
+func (tr trace) thread(tid int) []string {
+	b, err := os.ReadFile(fmt.Sprintf("%s.%d", tr.prefix, tid))
+	if err != nil {
+		tr.t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
+}
+
+// want checks the calls of a thread, but for the runtime's, in the notation of
+// the tests' tables, from the first line that begins with start.
+func (tr trace) want(tid int, start, want string) {
+	tr.t.Helper()
+	lines := tr.thread(tid)
+	first := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, start) })
+	if first < 0 {
+		tr.t.Fatalf("no %s in %q", start, lines)
+	}
+	var got []string
+	for _, line := range lines[first:] {
+		if !runtimeCalls.MatchString(line) {
+			got = append(got, short(line))
+		}
+	}
+	// An accept that a signal interrupts and the kernel restarts is one call, and
+	// what comes in two segments may take two reads.
+	got = slices.CompactFunc(got, func(a, b string) bool { return b == a && (a == "accept(3)" || a == "read(3)") })
+	if got := strings.Join(got, " "); got != want {
+		tr.t.Errorf("\n got %s\nwant %s\n%s", got, want, strings.Join(lines[first:], "\n"))
+	}
+}
+
+var (
+	call   = regexp.MustCompile(`^(\w+)\((.*)\) += (.*)$`)
+	number = regexp.MustCompile(`^-?\d+`)
+)
+
+// short brings a line of strace into the notation of the tests' tables: the
+// call, its descriptor, the argument that matters and the result that matters.
+func short(line string) string {
+	m := call.FindStringSubmatch(line)
+	if m == nil {
+		return line
+	}
+	name, args, result := m[1], strings.Split(m[2], ", "), number.FindString(m[3])
+	switch name {
+	case "socket":
+		return fmt.Sprintf("socket(%s)=%s", m[2], result)
+	case "connect", "bind", "close":
+		return fmt.Sprintf("%s(%s)", name, args[0])
+	case "listen":
+		return fmt.Sprintf("listen(%s)", m[2])
+	case "accept":
+		if result == "" {
+			return "accept(" + args[0] + ")"
+		}
+		return fmt.Sprintf("accept(%s)=%s", args[0], result)
+	case "read":
+		if result == "0" {
+			return fmt.Sprintf("read(%s)=0", args[0])
+		}
+		return fmt.Sprintf("read(%s)", args[0])
+	case "write":
+		return fmt.Sprintf("write(%s,%s)", args[0], result)
+	case "prctl":
+		return fmt.Sprintf("prctl(%s)", args[0])
+	case "gettid", "getpid":
+		return name + "()"
+	case "setsockopt":
+		return fmt.Sprintf("setsockopt(%s,%s,%s)", args[0], args[2], strings.Join(args[3:5], ","))
+	case "rt_sigaction":
+		flags := regexp.MustCompile(`SA_RESTART\b`).FindString(args[3])
+		return fmt.Sprintf("rt_sigaction(%s,%s)", args[0], flags)
+	case "clone":
+		return "clone"
+	case "exit_group":
+		return fmt.Sprintf("exit_group(%s)", m[2])
+	case "pipe2":
+		return "pipe2(" + args[0] + "," + args[1] + ")"
+	case "clock_nanosleep":
+		return fmt.Sprintf("clock_nanosleep(%s,%s,%s)", args[0], args[1], args[2]+","+args[3])
+	}
+	return line
+}
+
+// main finds the process id of the program that strace has started: strace
+// gives its main thread the file that begins with the execve of the program.
+func (tr trace) main() int {
+	var pid int
+	await(tr.t, "strace has started the program", func() bool {
+		names, _ := filepath.Glob(tr.prefix + ".*")
+		for _, name := range names {
+			f, err := os.Open(name)
+			if err != nil {
+				return false
+			}
+			line, _ := bufio.NewReader(f).ReadString('\n')
+			f.Close()
+			if strings.HasPrefix(line, "execve(") && strings.Contains(line, bin) {
+				fmt.Sscanf(strings.TrimPrefix(filepath.Ext(name), "."), "%d", &pid)
+				return true
+			}
+		}
+		return false
+	})
+	return pid
+}
+
+const tcpSocket = "socket(AF_INET, SOCK_STREAM, IPPROTO_IP)="
+
+// Each client makes the calls of its listing, from socket on, on its one thread.
+func TestSystemCallsOfClients(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	server(t, "tcpserv04")
+	many := ""
+	for fd := 3; fd <= 7; fd++ {
+		many += fmt.Sprintf("%s%d connect(%d) ", tcpSocket, fd, fd)
+	}
+	for _, c := range []struct{ name, input, want string }{
+		{"tcpcli01", "one\nfour\n", tcpSocket + "3 connect(3) read(0) write(3,4) read(3) write(1,4) write(3,5) read(3) write(1,5) read(0)=0 exit_group(0)"},
+		{"tcpcli04", "one\nfour\n", many + "read(0) write(3,4) read(3) write(1,4) write(3,5) read(3) write(1,5) read(0)=0 exit_group(0)"},
+		{"tcpcli10", "", tcpSocket + "3 connect(3) read(0)=0 setsockopt(3,SO_LINGER,{l_onoff=1,l_linger=0}) exit_group(0)"},
+		{"tcpcli11", "one\n", tcpSocket + "3 connect(3) read(0) write(3,1) clock_nanosleep(CLOCK_REALTIME,0,{tv_sec=1,tv_nsec=0}) write(3,3) read(3) write(1,4) read(0)=0 exit_group(0)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cli, tr := straced(t, c.name, "127.0.0.1")
+			pid := tr.main()
+			cli.typed(c.input)
+			cli.stdin.Close()
+			cli.ends(0, c.input, "")
+			tr.want(pid, "socket(", c.want)
+		})
+	}
+}
+
+// Each server makes the calls of its listing, and its child those of the child:
+// none for Socket, Bind, Listen and Accept.
+func TestSystemCallsOfServers(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	const (
+		listen  = tcpSocket + "3 bind(3) listen(3, 1024) "
+		fork    = "accept(3)=4 pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) "
+		serve   = "close(3) read(4) write(4,6) read(4) write(4,5) read(4)=0 exit_group(0)"
+		name    = "prctl(PR_SET_NAME) "
+		restart = "rt_sigaction(SIGCHLD,SA_RESTART) "
+		intr    = "rt_sigaction(SIGCHLD,) "
+	)
+	for _, s := range []struct{ name, parent, child, handler string }{
+		{"tcpserv01", listen + fork + "accept(3)", serve, ""},
+		{"tcpserv02", "", intr + serve, "wait4(-1,0)=pid"},
+		{"tcpserv03", listen + restart + fork + "accept(3)", restart + serve, "wait4(-1,0)=pid"},
+		{"tcpserv04", listen + restart + fork + "accept(3)", restart + serve, "wait4(-1,WNOHANG)=-1 ECHILD wait4(-1,WNOHANG)=pid"},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			srv, tr := straced(t, s.name)
+			parent := tr.main()
+			child := serveOne(t, parent)
+			if s.handler == "" {
+				await(t, "the child is a zombie", func() bool { return states(parent)["Z"] == 1 })
+			} else {
+				await(t, "the handler makes the calls "+s.handler, func() bool { return tr.waits(child) == s.handler })
+			}
+			unix.Kill(parent, unix.SIGKILL)
+			srv.end()
+			if s.parent != "" {
+				tr.want(parent, "socket(", s.parent)
+			}
+			tr.want(child, "prctl(PR_SET_NAME", name+s.child)
+		})
+	}
+	// Under strace -f the kernel may give a signal to another thread than the one
+	// in accept, so this one is traced without: strace sees the main thread.
+	t.Run("tcpserv02 interrupted", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "trace")
+		srv := start(t, "strace", "-o", file+".1", filepath.Join(bin, "tcpserv02"))
+		parent := 0
+		await(t, "strace has started the server", func() bool {
+			for _, c := range children(srv.pid()) {
+				if c.comm == "tcpserv02" {
+					parent = c.pid
+				}
+			}
+			return parent != 0
+		})
+		child := serveOne(t, parent)
+		srv.ends(1, fmt.Sprintf("child %d terminated\n", child), "accept error: Interrupted system call\n")
+		trace{t, file}.want(1, "socket(", listen+intr+fork+"accept(3) gettid() write(2,38) exit_group(1)")
+	})
+}
+
+// serveOne has a server that runs under strace serve a client with two lines,
+// and returns the child.
+func serveOne(t *testing.T, parent int) int {
+	accepts := func() {
+		await(t, "the server is in accept", func() bool { return inCall(parent, unix.SYS_ACCEPT) })
+	}
+	accepts()
+	cli := client(t, "tcpcli01", nil)
+	accepts()
+	child := children(parent)[0].pid
+	cli.typed("four\n")
+	cli.printed("hello\nfour\n")
+	cli.stdin.Close()
+	cli.ends(0, "hello\nfour\n", "")
+	return child
+}
+
+// waits lists all calls of wait4, by whichever threads and so in alphabetical
+// order; "pid" is the child's.
+func (tr trace) waits(child int) string {
+	var list []string
+	names, _ := filepath.Glob(tr.prefix + ".*")
+	for _, name := range names {
+		b, _ := os.ReadFile(name)
+		for _, line := range strings.Split(string(b), "\n") {
+			m := regexp.MustCompile(`^wait4\((-?\d+), .*, (\w+), NULL\) += (-?\w+(?: E\w+)?)`).FindStringSubmatch(line)
+			if m != nil {
+				result := m[3]
+				if result == fmt.Sprint(child) {
+					result = "pid"
+				}
+				list = append(list, fmt.Sprintf("wait4(%s,%s)=%s", m[1], m[2], result))
+			}
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, " ")
+}
