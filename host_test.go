@@ -56,8 +56,8 @@ func elsewhere(t *testing.T) bool {
 	}
 	t.Parallel()
 	need(t, "unshare", "ip")
-	if err := unshare("true").Run(); err != nil {
-		cannot(t, "user namespaces are not allowed here: unshare --map-root-user: "+err.Error())
+	if err := host("true").Run(); err != nil {
+		cannot(t, "user namespaces are not allowed here: unshare --map-user=1000: "+err.Error())
 	}
 	args := []string{os.Args[0], "-test.run=^" + t.Name() + "$", "-test.v"}
 	for _, arg := range os.Args[1:] {
@@ -65,7 +65,7 @@ func elsewhere(t *testing.T) bool {
 			args = append(args, arg)
 		}
 	}
-	cmd := unshare(args...)
+	cmd := host(args...)
 	cmd.Env = append(os.Environ(), "UNP_TEST_HOST="+t.Name())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -76,9 +76,12 @@ func elsewhere(t *testing.T) bool {
 	return true
 }
 
-func unshare(args ...string) *exec.Cmd {
-	return exec.Command("unshare", append([]string{"--user", "--map-root-user", "--net", "--pid", "--fork",
-		"--kill-child", "--mount", "--mount-proc"}, args...)...)
+// host is a command on a host of its own. There it may do to the network and to
+// its processes what root may, but it is not root: tcpdump as root gives up its
+// rights, and cannot here.
+func host(args ...string) *exec.Cmd {
+	return exec.Command("unshare", append([]string{"--map-user=1000", "--map-group=1000", "--keep-caps",
+		"--net", "--pid", "--fork", "--kill-child", "--mount-proc"}, args...)...)
 }
 
 // need makes sure that the tools are installed.
