@@ -10,11 +10,9 @@ import (
 )
 
 // Fork makes a child process: it returns 0 in the child and the child's process
-// id in the parent (section 4.7). The child is this program executed again,
-// since Go's threads cannot be duplicated: it runs main from the top, and up to
-// Fork the functions of unp hand back what the parent has. So keep what stands
-// there to Socket, Bind, Listen, Accept, Connect, Close and Signal, with every
-// descriptor still open at Fork; anything else happens again in the child.
+// id in the parent (section 4.7). The child is this program executed again, from
+// the top of main (resume.go says why): before Fork only unp's calls for sockets
+// and signals belong, with every descriptor still open, for all else runs twice.
 func Fork() int {
 	if resuming.Load() {
 		resume(true)

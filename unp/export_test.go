@@ -1,0 +1,6 @@
+//go:build linux
+
+package unp
+
+// Resuming tells the tests whether this is a child that is on its way to Fork.
+func Resuming() bool { return resuming.Load() }
