@@ -33,7 +33,7 @@ func TestForkEnvironment(t *testing.T) {
 	}
 	p := command(t, "forks", "environment")
 	p.cmd.Env = []string{"A=1", "B=2"}
-	p.start().ends(0, "in the child: \"\"\nA=1\nB=2\nafter exec: 4 0\nits status is 0\n", "")
+	p.start().ends(0, "in the child: \"\"\nA=1\nB=2\nits status is 0\nafter exec: 4\nits status is 0\n", "")
 }
 
 // A main that takes another way in the child than in its parent ends there.

@@ -136,7 +136,7 @@ func TestLines(t *testing.T) {
 func TestLinesInterrupted(t *testing.T) {
 	var calls sync.WaitGroup
 	old := SignalIntr(unix.SIGUSR1, func(unix.Signal) { calls.Done() })
-	defer Signal(unix.SIGUSR1, old)
+	defer func() { Signal(unix.SIGUSR1, old) }()
 	for reader, readLine := range readers {
 		for channel, open := range channels {
 			t.Run(reader+", "+channel, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestLinesInterrupted(t *testing.T) {
 func TestWriten(t *testing.T) {
 	var calls sync.WaitGroup
 	old := SignalIntr(unix.SIGUSR1, func(unix.Signal) { calls.Done() })
-	defer Signal(unix.SIGUSR1, old)
+	defer func() { Signal(unix.SIGUSR1, old) }()
 	sent := make([]byte, 3_000_000)
 	for i := range sent {
 		sent[i] = byte(i * i >> 8)
@@ -330,7 +330,8 @@ func TestHandlerCallsUnp(t *testing.T) {
 		Writen(w, []byte("caught\n"))
 		Close(w)
 	}
-	defer Signal(unix.SIGUSR2, Signal(unix.SIGUSR2, handler))
+	old := Signal(unix.SIGUSR2, handler)
+	defer func() { Signal(unix.SIGUSR2, old) }()
 	unix.Kill(unix.Getpid(), unix.SIGUSR2)
 	var line []byte
 	if Readline(r, &line, MAXLINE); string(line) != "caught\n" {

@@ -64,7 +64,13 @@ func main() {
 			wait(pid)
 		}
 	case "exec":
-		say("after exec: %d %d", socket(), unp.Fork()&0)
+		fd := socket()
+		if pid := unp.Fork(); pid == 0 {
+			os.Exit(0)
+		} else {
+			wait(pid)
+		}
+		say("after exec: %d", fd)
 
 	case "more", "fewer": // than in the parent, from which the child cannot tell
 		_, err := os.Stat(os.Args[2])
