@@ -388,6 +388,45 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// Descriptors that are not what they should be: a clear message, or service.
+func TestOddDescriptors(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	srv := server(t, "tcpserv04")
+	dir, err := os.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cli := command(t, "tcpcli01", "127.0.0.1")
+	cli.cmd.Stdin = dir
+	cli.start().ends(1, "", "fgets error: Is a directory\n")
+	cli = command(t, "tcpcli01", "127.0.0.1")
+	cli.cmd.Stdin, cli.cmd.Stdout = strings.NewReader("hello\n"), full
+	cli.start().ends(1, "", "fputs error: No space left on device\n")
+	for _, redirection := range []string{"<&-", "</dev/null >&-", "</dev/null 2>&-", "<&- >&- 2>&-"} {
+		start(t, "bash", "-c", bin+"/tcpcli01 127.0.0.1 "+redirection).ends(0, "", "")
+	}
+	start(t, "bash", "-c", "echo hello | "+bin+"/tcpcli01 127.0.0.1 >&-").ends(0, "", "")
+	await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+	srv.signal(unix.SIGQUIT) // no goroutines are printed
+	reported := srv.out.String()
+	srv.ends(128+3, reported, "")
+	for _, redirection := range []string{"<&-", ">&-", "2>&-", "<&- >&- 2>&-"} {
+		srv := start(t, "bash", "-c", "exec "+bin+"/tcpserv01 "+redirection)
+		srv.accepts()
+		client(t, "tcpcli01", srv).stdin.Close()
+		await(t, "the child ends", func() bool { return states(srv.pid())["Z"] == 1 })
+		srv.signal(unix.SIGKILL)
+		srv.end()
+		await(t, "the port is free", func() bool { local, _ := tcpStates(); return len(local) == 0 })
+	}
+}
+
 // LISTENQ sets the number of connections that wait for accept.
 func TestListenBacklog(t *testing.T) {
 	if elsewhere(t) {

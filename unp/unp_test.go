@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	ossignal "os/signal"
 	"runtime"
 	"slices"
 	"strings"
@@ -318,6 +319,35 @@ func TestSignalDisposition(t *testing.T) {
 		if _, err := signal(signo, one); err != unix.EINVAL {
 			t.Errorf("signal %d: %v, want EINVAL", signo, err)
 		}
+	}
+}
+
+// However many signals come while the handler runs, it is called once more.
+func TestSignalsAreNotQueued(t *testing.T) {
+	passed, running, release := make(chan os.Signal, 1), make(chan bool, 100), make(chan bool)
+	ossignal.Notify(passed, unix.SIGUSR1)
+	defer ossignal.Stop(passed)
+	old := Signal(unix.SIGUSR1, func(unix.Signal) { running <- true; <-release })
+	defer func() { Signal(unix.SIGUSR1, old) }()
+	for range 10 {
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		<-passed // the runtime has passed it on
+		if len(running) == 0 {
+			await(t, "the handler runs", func() bool { return len(running) == 1 })
+		}
+	}
+	c := &catchers[unix.SIGUSR1]
+	release <- true
+	await(t, "the handler runs again", func() bool { return len(running) == 2 })
+	release <- true
+	for len(c.sigs) > 0 {
+		<-c.idle
+	}
+	select {
+	case <-c.idle:
+	case <-time.After(30 * time.Second):
+		t.Error("the handler runs a third time")
+		close(release)
 	}
 }
 
