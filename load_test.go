@@ -1,0 +1,243 @@
+//go:build linux
+
+package tcpcliserv
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// dial connects to the server.
+func dial() (*net.TCPConn, error) {
+	conn, err := net.Dial("tcp", "127.0.0.1:9877")
+	if err != nil {
+		return nil, err
+	}
+	conn.SetDeadline(time.Now().Add(60 * time.Second))
+	return conn.(*net.TCPConn), nil
+}
+
+// echoed sends some lines and reads them back.
+func echoed(conn net.Conn, random *rand.Rand, lines int) error {
+	in := bufio.NewReader(conn)
+	for range lines {
+		line := make([]byte, 1+random.IntN(5000))
+		for i := range line {
+			line[i] = 'a' + byte(random.IntN(26))
+		}
+		line[len(line)-1] = '\n'
+		if _, err := conn.Write(line); err != nil {
+			return err
+		}
+		back := make([]byte, len(line))
+		if _, err := io.ReadFull(in, back); err != nil {
+			return err
+		}
+		if !bytes.Equal(line, back) {
+			return fmt.Errorf("sent %q, got %q", line, back)
+		}
+	}
+	return nil
+}
+
+// descriptors counts the open descriptors of a process, but for the two that the
+// runtime opens for its timers once it has collected garbage.
+func descriptors(pid int) (count int) {
+	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, name := range names {
+		if link, _ := os.Readlink(name); link != "anon_inode:[eventpoll]" && link != "anon_inode:[eventfd]" {
+			count++
+		}
+	}
+	return count
+}
+
+// resident is the resident memory of a process, in kilobytes.
+func resident(t *testing.T, pid int) int {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(b)
+	if m == nil {
+		t.Fatal("no VmRSS")
+	}
+	n, _ := strconv.Atoi(string(m[1]))
+	return n
+}
+
+func reported(srv *process) int { return strings.Count(srv.out.String(), " terminated\n") }
+
+// 500 clients at once. Then 60 children are killed, and exactly their clients
+// notice; then 200 clients reset their connections, and the others close them.
+func TestFiveHundredClients(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	srv := server(t, "tcpserv04")
+	before := descriptors(srv.pid())
+	const clients, killed, reset = 500, 60, 200
+
+	conns := make([]*net.TCPConn, clients)
+	failed := make([]error, clients)
+	each := func(do func(i int) error) (failures int) {
+		var wait sync.WaitGroup
+		for i := range conns {
+			wait.Go(func() { failed[i] = do(i) })
+		}
+		wait.Wait()
+		for _, err := range failed {
+			if err != nil {
+				failures++
+			}
+		}
+		return failures
+	}
+	exchange := func(i int) error { return echoed(conns[i], rand.New(rand.NewPCG(5, uint64(i))), 10) }
+
+	if n := each(func(i int) (err error) {
+		if conns[i], err = dial(); err != nil {
+			return err
+		}
+		return exchange(i)
+	}); n != 0 {
+		t.Fatalf("%d of %d clients failed: %v", n, clients, failed)
+	}
+	list := children(srv.pid())
+	if len(list) != clients {
+		t.Fatalf("%d children, want %d", len(list), clients)
+	}
+	for _, child := range list[:killed] {
+		unix.Kill(child.pid, unix.SIGKILL)
+	}
+	await(t, "the killed are reaped", func() bool { return len(children(srv.pid())) == clients-killed })
+	if n := each(exchange); n != killed {
+		t.Errorf("%d clients failed, want %d", n, killed)
+	}
+	left := reset
+	for i, conn := range conns {
+		if failed[i] == nil && left > 0 {
+			conn.SetLinger(0)
+			left--
+		}
+		conn.Close()
+	}
+	await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+	await(t, "all are reported", func() bool { return reported(srv) == clients })
+	await(t, "the descriptors are as before", func() bool { return descriptors(srv.pid()) == before })
+	if want := strings.Repeat("str_echo: read error: Connection reset by peer\n", reset); srv.err.String() != want {
+		t.Errorf("the children say %d lines, want %d: %.200q", strings.Count(srv.err.String(), "\n"), reset, srv.err.String())
+	}
+}
+
+// 5000 connections one after the other and 2000 with eight at a time leave
+// nothing behind, and the parent no larger.
+func TestThousandsOfConnections(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	srv := server(t, "tcpserv04")
+	before := descriptors(srv.pid())
+	done := 0
+	connect := func(count, atATime int) {
+		var wait sync.WaitGroup
+		for k := range atATime {
+			wait.Go(func() {
+				random := rand.New(rand.NewPCG(9877, uint64(k)))
+				for range count / atATime {
+					conn, err := dial()
+					if err == nil {
+						err = echoed(conn, random, 1)
+						conn.Close()
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wait.Wait()
+		done += count
+		await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+		await(t, "all are reported", func() bool { return reported(srv) == done })
+		await(t, "the descriptors are as before", func() bool { return descriptors(srv.pid()) == before })
+	}
+	connect(1000, 1)
+	small := resident(t, srv.pid())
+	connect(4000, 1)
+	connect(2000, 8)
+	large := resident(t, srv.pid())
+	t.Logf("resident memory of the parent: %d kB after 1000 connections, %d kB after 7000", small, large)
+	if large > small+2048 { // the garbage collector's breath; 6000 connections that kept 1 kB each would show
+		t.Errorf("resident memory grew from %d kB to %d kB", small, large)
+	}
+}
+
+// For ten seconds children end in crowds, and parent, children and clients are
+// stopped and continued at random; then every line has come back, and tcpserv04
+// has reaped every child.
+func TestStorm(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	srv := server(t, "tcpserv04")
+	end := time.Now().Add(10 * time.Second)
+	connections := make(chan int)
+	const clients = 6
+	for k := range clients {
+		go func() {
+			random, n := rand.New(rand.NewPCG(59, uint64(k))), 0
+			defer func() { connections <- n }()
+			for time.Now().Before(end) {
+				var crowd []net.Conn
+				for range 1 + random.IntN(5) {
+					conn, err := dial()
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					n++
+					crowd = append(crowd, conn)
+					if err := echoed(conn, random, random.IntN(4)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				for _, conn := range crowd {
+					conn.Close()
+				}
+			}
+		}()
+	}
+	// One client is a process too, and is stopped like the others.
+	cli := start(t, "bash", "-c", "yes 0123456789 | head -n 200000 | "+bin+"/tcpcli01 127.0.0.1 | uniq -c")
+	random := rand.New(rand.NewPCG(5, 9))
+	for time.Now().Before(end) {
+		victims := append(children(srv.pid()), children(cli.pid())...)
+		victims = append(victims, procStat{pid: srv.pid()})
+		victim := victims[random.IntN(len(victims))].pid
+		unix.Kill(victim, unix.SIGSTOP)
+		time.Sleep(time.Duration(random.IntN(5_000_000)))
+		unix.Kill(victim, unix.SIGCONT)
+	}
+	total := 1
+	for range clients {
+		total += <-connections
+	}
+	cli.ends(0, " 200000 0123456789\n", "")
+	await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+	await(t, "all are reported", func() bool { return reported(srv) == total })
+	t.Logf("%d connections", total)
+}
