@@ -13,8 +13,7 @@ import (
 )
 
 func main() {
-	var listenfd, connfd int
-	var childpid int
+	var listenfd, connfd, childpid int
 	var clilen unp.Socklen
 	var cliaddr, servaddr unp.SockaddrIn
 

@@ -14,8 +14,7 @@ import (
 )
 
 func main() {
-	var listenfd, connfd int
-	var childpid int
+	var listenfd, connfd, childpid int
 	var err error
 	var clilen unp.Socklen
 	var cliaddr, servaddr unp.SockaddrIn
