@@ -26,6 +26,14 @@ func TestForkOfFork(t *testing.T) {
 		"its status is 3\ngrandchild: 3 3 4\nits status is 2\nchild: 3 3 4\nits status is 1\nparent: 3\n", "")
 }
 
+// The child has its parent's handlers, also for the end of its own child.
+func TestForkHandler(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	forks(t, "handler").ends(0, "its status is 7\nits status is 6\n", "")
+}
+
 // The child's environment is its parent's, and what it starts starts afresh.
 func TestForkEnvironment(t *testing.T) {
 	if elsewhere(t) {

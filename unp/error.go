@@ -3,20 +3,14 @@
 package unp
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // ErrSys prints the message and what err, the error of a system call, means;
 // then it ends the process with status 1 (Figure D.3).
 func ErrSys(err error, format string, a ...any) {
-	if errno := unix.Errno(0); errors.As(err, &errno) {
-		err = errno
-	}
 	msg := err.Error()
 	// strerror's words; Go has them with a small first letter
 	ErrQuit("%s: %s", fmt.Sprintf(format, a...), strings.ToUpper(msg[:1])+msg[1:])

@@ -100,10 +100,8 @@ func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 		kact = goAction
 		kact.flags = kact.flags&^_SA_RESTART | act.flags
 		c.handler = act.handler
-		if c.sigs == nil {
-			c.sigs, c.idle = make(chan os.Signal, 1), make(chan struct{})
-			go c.loop(signo)
-			ossignal.Notify(c.sigs, signo)
+		if !resuming.Load() || signo != unix.SIGCHLD {
+			c.start(signo)
 		}
 	}
 	rtSigaction(signo, &kact, &okact)
@@ -114,8 +112,18 @@ func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 }
 
 func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)),
-		uintptr(unsafe.Pointer(oact)), unsafe.Sizeof(act.mask), 0, 0)
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(oact)), unsafe.Sizeof(act.mask), 0, 0)
+}
+
+// start has the runtime pass the signal on. That takes threads, and a child
+// whose handler is for SIGCHLD only may never need them: it has no children yet.
+// So there Fork calls start, when it has.
+func (c *catcher) start(signo unix.Signal) {
+	if c.handler != nil && c.sigs == nil {
+		c.sigs, c.idle = make(chan os.Signal, 1), make(chan struct{})
+		go c.loop(signo)
+		ossignal.Notify(c.sigs, signo)
+	}
 }
 
 func (c *catcher) loop(signo unix.Signal) {

@@ -326,7 +326,6 @@ func TestSignalDisposition(t *testing.T) {
 func TestSignalsAreNotQueued(t *testing.T) {
 	passed, running, release := make(chan os.Signal, 1), make(chan bool, 100), make(chan bool)
 	ossignal.Notify(passed, unix.SIGUSR1)
-	defer ossignal.Stop(passed)
 	old := Signal(unix.SIGUSR1, func(unix.Signal) { running <- true; <-release })
 	defer func() { Signal(unix.SIGUSR1, old) }()
 	for range 10 {
@@ -336,6 +335,7 @@ func TestSignalsAreNotQueued(t *testing.T) {
 			await(t, "the handler runs", func() bool { return len(running) == 1 })
 		}
 	}
+	ossignal.Stop(passed) // returns when each has arrived everywhere
 	c := &catchers[unix.SIGUSR1]
 	release <- true
 	await(t, "the handler runs again", func() bool { return len(running) == 2 })

@@ -30,8 +30,7 @@ func Bind(fd int, sa *SockaddrIn, salen Socklen) {
 	if resuming.Load() {
 		return
 	}
-	if _, _, err := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(sa)),
-		uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
+	if _, _, err := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
 		ErrSys(err, "bind error")
 	}
 }
@@ -41,8 +40,7 @@ func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 	if resuming.Load() {
 		return
 	}
-	if _, _, err := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(sa)),
-		uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
+	if _, _, err := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
 		awaitHandlers(err)
 		ErrSys(err, "connect error")
 	}

@@ -18,6 +18,9 @@ func Fork() int {
 		resume(true)
 		return 0
 	}
+	sigMu.Lock()
+	catchers[unix.SIGCHLD].start(unix.SIGCHLD)
+	sigMu.Unlock()
 	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{Env: resumeEnv(), Files: []uintptr{0, 1, 2}})
 	if err != nil {
 		ErrSys(err, "fork error")

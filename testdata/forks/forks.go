@@ -94,6 +94,21 @@ func main() {
 			wait(pid)
 		}
 
+	case "handler": // the child's handler is its parent's
+		caught := make(chan bool)
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+			wait(-1)
+			caught <- true
+		})
+		if unp.Fork() == 0 {
+			if unp.Fork() == 0 {
+				os.Exit(7)
+			}
+			<-caught
+			os.Exit(6)
+		}
+		<-caught
+
 	case "noexec": // /proc is empty
 		if err := unix.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
 			panic(err)
