@@ -66,12 +66,12 @@ func descriptors(pid int) (count int) {
 	return count
 }
 
-// resident is the resident memory of a process, in kilobytes.
-func resident(t *testing.T, pid int) int {
+// resident is the resident memory of a process at its highest, in kilobytes.
+func resident(t testing.TB, pid int) int {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(b)
+	m := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(b)
 	if m == nil {
-		t.Fatal("no VmRSS")
+		t.Fatal("no VmHWM")
 	}
 	n, _ := strconv.Atoi(string(m[1]))
 	return n
@@ -240,4 +240,47 @@ func TestStorm(t *testing.T) {
 	await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
 	await(t, "all are reported", func() bool { return reported(srv) == total })
 	t.Logf("%d connections", total)
+}
+
+// A client that sends and never reads keeps its child in write, one that never
+// sends keeps its child in read; the others are served meanwhile.
+func TestSilentClients(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	srv := server(t, "tcpserv04")
+	mute, err := dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deaf, err := dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go io.Copy(deaf, neverEnding('x'))
+	await(t, "two children", func() bool { return len(children(srv.pid())) == 2 })
+	mutes, deafs := children(srv.pid())[0].pid, children(srv.pid())[1].pid
+	await(t, "one child sleeps in read, one in write", func() bool {
+		return inCall(mutes, unix.SYS_READ) && inCall(deafs, unix.SYS_WRITE)
+	})
+	cli := client(t, "tcpcli01", srv)
+	cli.stdin.Close()
+	cli.ends(0, "hello\n", "")
+	mute.Close()
+	deaf.SetLinger(0)
+	deaf.Close()
+	await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+	await(t, "all are reported", func() bool { return reported(srv) == 3 })
+	if want := "writen error: Connection reset by peer\n"; srv.err.String() != want {
+		t.Errorf("the children say %q, want %q", srv.err.String(), want)
+	}
+}
+
+type neverEnding byte
+
+func (b neverEnding) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(b)
+	}
+	return len(p), nil
 }

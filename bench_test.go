@@ -1,0 +1,126 @@
+//go:build linux
+
+package tcpcliserv
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// What is measured and its yardstick take turns, so that both meet the same
+// machine; only their ratio is reported.
+func ratio(b *testing.B, unit string, measured, yardstick func()) {
+	var m, y time.Duration
+	for b.Loop() {
+		start := time.Now()
+		measured()
+		between := time.Now()
+		yardstick()
+		m += between.Sub(start)
+		y += time.Since(between)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(m)/float64(y), unit)
+}
+
+func connect(b *testing.B, address string) net.Conn {
+	b.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return conn
+}
+
+func roundTrip(b *testing.B, conn net.Conn, buf []byte) {
+	if _, err := conn.Write(buf); err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.ReadFull(conn, buf); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// A round trip through tcpserv04's child takes so many times what it takes
+// through a goroutine of a server on net.
+func BenchmarkRoundTrip(b *testing.B) {
+	server(b, "tcpserv04")
+	netecho := start(b, "netecho", "127.0.0.1:9878")
+	await(b, "netecho listens", func() bool { return netecho.err.String() != "" || listens("127.0.0.1:9878") })
+	for _, size := range []int{64, 4096} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			buf := make([]byte, size)
+			child, goroutine := connect(b, "127.0.0.1:9877"), connect(b, "127.0.0.1:9878")
+			defer child.Close()
+			defer goroutine.Close()
+			trips := func(conn net.Conn) func() {
+				return func() {
+					for range 100 {
+						roundTrip(b, conn, buf)
+					}
+				}
+			}
+			ratio(b, "of-net", trips(child), trips(goroutine))
+		})
+	}
+}
+
+func listens(address string) bool {
+	conn, err := net.Dial("tcp", address)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}
+
+// A connection (connect, one round trip, close, the child's end) takes so many
+// times what executing an empty Go program takes.
+func BenchmarkConnection(b *testing.B) {
+	server(b, "tcpserv04")
+	buf := make([]byte, 64)
+	attr := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}}
+	ratio(b, "execs", func() {
+		conn := connect(b, "127.0.0.1:9877")
+		roundTrip(b, conn, buf)
+		conn.(*net.TCPConn).CloseWrite()
+		io.ReadAll(conn) // until the child has ended
+		conn.Close()
+	}, func() {
+		pid, err := syscall.ForkExec(filepath.Join(bin, "empty"), []string{"empty"}, attr)
+		if err != nil {
+			b.Fatal(err)
+		}
+		unix.Wait4(pid, nil, 0, nil)
+	})
+}
+
+// The child's resident memory at its highest is so many times that of a Go program
+// that only waits.
+func BenchmarkResidentMemory(b *testing.B) {
+	srv := server(b, "tcpserv04")
+	buf := make([]byte, 64)
+	var child, waiting int
+	for b.Loop() {
+		conn := connect(b, "127.0.0.1:9877")
+		roundTrip(b, conn, buf)
+		child += resident(b, children(srv.pid())[0].pid)
+		conn.Close()
+		await(b, "the child has ended", func() bool { return len(children(srv.pid())) == 0 })
+
+		p := start(b, "waiting")
+		await(b, "the program waits", func() bool { return stat(p.pid()).state == "S" })
+		waiting += resident(b, p.pid())
+		p.signal(unix.SIGKILL)
+		p.end()
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(child)/float64(waiting), "of-waiting")
+}
