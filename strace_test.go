@@ -204,6 +204,9 @@ func TestSystemCallsOfServers(t *testing.T) {
 			} else {
 				await(t, "the handler makes the calls "+s.handler, func() bool { return tr.waits(child) == s.handler })
 			}
+			if s.parent != "" {
+				await(t, "the server is in accept", func() bool { return inCall(parent, unix.SYS_ACCEPT) })
+			}
 			unix.Kill(parent, unix.SIGKILL)
 			srv.end()
 			if s.parent != "" {

@@ -86,6 +86,17 @@ func main() {
 			wait(pid)
 		}
 
+	case "once":
+		fd := socket()
+		if unp.Fork() == 0 {
+			say("the child has %d", fd)
+		}
+
+	case "inet_pton":
+		var addr [4]byte
+		unp.InetPton(unix.AF_INET, os.Args[2], &addr)
+		os.Stdout.Write(addr[:])
+
 	case "closed": // behind the back of unp
 		unix.Close(socket())
 		if pid := unp.Fork(); pid == 0 {
