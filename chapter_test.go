@@ -237,6 +237,33 @@ func TestSignalsAreNotQueued(t *testing.T) {
 	}
 }
 
+// Five children end while their parent can handle signals: each is reported or
+// stays a zombie, but never all five.
+func TestSignalsComeApart(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	srv := server(t, "tcpserv03")
+	reaped, zombies := 0, 0
+	for range 10 {
+		cli := client(t, "tcpcli04", srv)
+		await(t, "five children", func() bool { return states(srv.pid())["S"] == 5 })
+		cli.stdin.Close()
+		cli.ends(0, "hello\n", "")
+		await(t, "five children have ended", func() bool {
+			m := states(srv.pid())
+			return m["S"]+m["R"]+m["D"]+m["Zl"] == 0
+		})
+		await(t, "each is reported or a zombie", func() bool {
+			reaped, zombies = reported(srv), states(srv.pid())["Z"]
+			return (reaped+zombies)%5 == 0 && inCall(srv.pid(), unix.SYS_ACCEPT)
+		})
+	}
+	if reaped+zombies != 50 || reaped < 10 {
+		t.Errorf("%d children reported, %d zombies; want 50 in all, and at least one reported of each five", reaped, zombies)
+	}
+}
+
 // tcpserv04 reports each of a hundred children, and keeps none of them.
 func TestHundredChildren(t *testing.T) {
 	if elsewhere(t) {
