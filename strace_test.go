@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -250,6 +251,38 @@ func serveOne(t *testing.T, parent int) int {
 	cli.stdin.Close()
 	cli.ends(0, "hello\nfour\n", "")
 	return child
+}
+
+// Linux never lets accept fail with ECONNABORTED or EPROTO; strace does, and the
+// server calls it again. Any other error ends it.
+func TestAcceptAgain(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
+	need(t, "strace")
+	inject := func(name, errno string) *process {
+		return start(t, "strace", "-o", "/dev/null", "-e", "inject=accept:error="+errno+":when=1..3", filepath.Join(bin, name))
+	}
+	for name, again := range map[string]map[string]bool{
+		"tcpserv01": {"ECONNABORTED": true, "EPROTO": true, "EINTR": false, "EMFILE": false},
+		"tcpserv04": {"ECONNABORTED": false, "EPROTO": false, "EINTR": true, "EMFILE": false},
+	} {
+		for errno, again := range again {
+			srv := inject(name, errno)
+			if again {
+				await(t, name+" accepts after "+errno, func() bool { return listens("127.0.0.1:9877") })
+				cli := client(t, "tcpcli01", nil)
+				cli.stdin.Close()
+				cli.ends(0, "hello\n", "")
+				srv.signal(unix.SIGKILL)
+				exec.Command("pkill", "-KILL", name).Run()
+				srv.end()
+				await(t, "the port is free", func() bool { local, _ := tcpStates(); return len(local) == 0 })
+			} else if status := srv.end(); status != 1 || !strings.HasPrefix(srv.err.String(), "accept error: ") {
+				t.Errorf("%s after %s: status %d, %q", name, errno, status, srv.err.String())
+			}
+		}
+	}
 }
 
 // waits lists all calls of wait4, by whichever threads and so in alphabetical
