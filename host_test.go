@@ -57,6 +57,17 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// lookAtSources makes go test run again, and not show an old result, when one of
+// the files has changed that TestMain builds: it knows what a test looks at.
+func lookAtSources() {
+	for _, pattern := range []string{"go.*", "*/*.go", "testdata/*/*.go"} {
+		names, _ := filepath.Glob(pattern)
+		for _, name := range names {
+			os.Stat(name)
+		}
+	}
+}
+
 // elsewhere runs the test that calls it again, on a host of its own: in new
 // user, network, process and mount namespaces. There it returns false; to the
 // test that was started first it returns true, when all is done.
@@ -69,6 +80,7 @@ func elsewhere(t *testing.T) bool {
 		return false
 	}
 	t.Parallel()
+	lookAtSources()
 	need(t, "unshare", "ip")
 	if err := host("true").Run(); err != nil {
 		cannot(t, "user namespaces are not allowed here: unshare --map-user=1000: "+err.Error())

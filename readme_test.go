@@ -70,6 +70,7 @@ func sessions(t *testing.T, readme []string) []session {
 // TestREADME runs every block, each on a host of its own, and compares what its
 // commands print.
 func TestREADME(t *testing.T) {
+	lookAtSources()
 	b, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
