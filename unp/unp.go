@@ -12,7 +12,7 @@ package unp
 
 import "golang.org/x/sys/unix"
 
-// The constants of the book's header, unp.h.
+// The constants of the book's header, unp.h (Figure D.1).
 const (
 	MAXLINE    = 4096 // max text line length, bytes
 	SERV_PORT  = 9877 // TCP and UDP port of the servers
@@ -24,10 +24,10 @@ const (
 // is sin_family, Port is sin_port, Addr is sin_addr.
 type SockaddrIn = unix.RawSockaddrInet4
 
-// SizeofSockaddrIn is sizeof(struct sockaddr_in), in bytes.
+// SizeofSockaddrIn is sizeof(struct sockaddr_in), in bytes (Figure 3.1).
 const SizeofSockaddrIn = unix.SizeofSockaddrInet4
 
-// Socklen is socklen_t, the size of a socket address in bytes.
+// Socklen is socklen_t, the size of a socket address in bytes (Figure 3.2).
 type Socklen = uint32
 
 // Sigfunc is a signal handler, or SIG_DFL or SIG_IGN (Figure 5.6).

@@ -40,7 +40,7 @@ func Close(fd int) {
 }
 
 // Sleep waits for so many seconds, or until a signal handler has returned; it
-// returns the seconds that were left then, else 0, as sleep(3) does.
+// returns the seconds that were left then, else 0, as sleep(3) does (Figure 5.14).
 func Sleep(seconds uint) uint {
 	var left unix.Timespec
 	awaitHandlers(unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &unix.Timespec{Sec: int64(seconds)}, &left))
