@@ -61,7 +61,8 @@ func FuzzForkState(f *testing.F) {
 	const name, fork = "666f726b730000000000000000000000", "ffffffff00000000000000000000000000000000"
 	three, four := "00000003"+strings.Repeat("00", 16), "00000004"+strings.Repeat("00", 16)
 	for _, value := range []string{name + three + fork, name + fork, name + four + fork, name + three + three + fork, name + three, name,
-		"", "x", name + three + fork + fork, name + fork + three + fork, strings.ToUpper(name + three + fork), name + "fffffffe" + three[8:] + fork} {
+		"", "x", name + three + fork + fork, name + fork + three + fork, strings.ToUpper(name + three + fork), name + "fffffffe" + three[8:] + fork,
+		name + "00000000" + three[8:] + fork + three + fork} {
 		f.Add(value)
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -69,6 +70,14 @@ func FuzzForkState(f *testing.F) {
 		f.Fatal(err)
 	}
 	socket := os.NewFile(uintptr(fd), "socket")
+	forks := func(value string) (count int) {
+		for i := 32; i+40 <= len(value); i += 40 {
+			if strings.EqualFold(value[i:i+8], fork[:8]) {
+				count++
+			}
+		}
+		return count
+	}
 	f.Fuzz(func(t *testing.T, value string) {
 		if strings.Contains(value, "\x00") {
 			return // no environment can have it
@@ -81,6 +90,8 @@ func FuzzForkState(f *testing.F) {
 		out, err := cmd.Output()
 		switch said := stderr.String(); {
 		case err == nil && string(out) == "the child has 3\n" && said == "":
+		case err == nil && strings.HasPrefix(string(out), "the child has ") && said == "" && forks(value) > 1:
+			// a way past an earlier Fork, whose descriptor need not be open any more
 		case cmd.ProcessState.ExitCode() == 1 && len(out) == 0 && strings.Count(said, "\n") == 1 &&
 			(strings.HasPrefix(said, "fork error: ") || strings.HasPrefix(said, "UNP_FORK is not ")):
 		default:
