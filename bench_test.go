@@ -73,14 +73,6 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-func listens(address string) bool {
-	conn, err := net.Dial("tcp", address)
-	if err == nil {
-		conn.Close()
-	}
-	return err == nil
-}
-
 // A connection (connect, one round trip, close, the child's end) takes so many
 // times what executing an empty Go program takes.
 func BenchmarkConnection(b *testing.B) {

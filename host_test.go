@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 	}
 	bin = filepath.Join(dir, "bin")
 	os.Setenv("UNP_TEST_BIN", bin)
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin") // an ordinary user's may lack them
 	os.Unsetenv("LISTENQ")
 	status := 1
 	if out, err := exec.Command("go", "build", "-o", bin+"/", "./...", "./testdata/forks", "./testdata/empty", "./testdata/netecho", "./testdata/waiting").CombinedOutput(); err != nil {
@@ -81,13 +83,10 @@ func elsewhere(t *testing.T) bool {
 	}
 	t.Parallel()
 	lookAtSources()
-	need(t, "unshare", "ip")
-	if err := host("true").Run(); err != nil {
-		cannot(t, "user namespaces are not allowed here: unshare --map-user=1000: "+err.Error())
-	}
+	needHost(t)
 	args := []string{os.Args[0], "-test.run=^" + t.Name() + "$", "-test.v"}
 	for _, arg := range os.Args[1:] {
-		if !strings.HasPrefix(arg, "-test.") || strings.HasPrefix(arg, "-test.timeout") || strings.HasPrefix(arg, "-test.short") {
+		if !strings.HasPrefix(arg, "-test.") || strings.HasPrefix(arg, "-test.timeout") {
 			args = append(args, arg)
 		}
 	}
@@ -113,11 +112,19 @@ func host(args ...string) *exec.Cmd {
 // need makes sure that the tools are installed.
 func need(t *testing.T, tools ...string) {
 	t.Helper()
-	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
 			cannot(t, tool+" is not installed: README.md says which packages the tests need")
 		}
+	}
+}
+
+// needHost makes sure that a test can have a host of its own.
+func needHost(t *testing.T) {
+	t.Helper()
+	need(t, "unshare", "ip")
+	if err := host("true").Run(); err != nil {
+		cannot(t, "user namespaces are not allowed here: unshare --map-user=1000: "+err.Error())
 	}
 }
 
@@ -325,6 +332,15 @@ func server(t testing.TB, name string, args ...string) *process {
 func (p *process) accepts() {
 	p.t.Helper()
 	await(p.t, "the server is in accept: "+p.err.String(), func() bool { return inCall(p.pid(), unix.SYS_ACCEPT) })
+}
+
+// listens tells whether a server takes connections at the address.
+func listens(address string) bool {
+	conn, err := net.Dial("tcp", address)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
 }
 
 // client starts a client, sends a line through it and waits for the echo, so

@@ -3,7 +3,7 @@
 // Tcpserv03 calls accept again when a signal interrupts it; of children that end
 // together it leaves zombies.
 //
-// Section 5.9, with the handler of Figure 5.7; notes: wait and waitpid Functions.
+// Section 5.9, with the handler of Figure 5.7; notes: Handling SIGCHLD Signals.
 package main
 
 import (
