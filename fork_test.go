@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -87,6 +88,43 @@ func TestForkError(t *testing.T) {
 		return
 	}
 	start(t, "unshare", "--mount", filepath.Join(bin, "forks"), "noexec").ends(1, "", "fork error: No such file or directory\n")
+}
+
+// Where the kernel allows no process more, Fork says so and ends the server. Where
+// it allows the child but not its threads, the child's runtime says so, and the
+// server goes on. Where it allows those too, all is well.
+func TestProcessLimit(t *testing.T) {
+	t.Parallel()
+	lookAtSources()
+	needHost(t)
+	need(t, "prlimit")
+	seen := map[string]int{}
+	for limit := 1; seen["served"] < 3 && limit < 100; limit++ {
+		dir := t.TempDir()
+		cmd := host("bash", "-c", `ip link set lo up
+			$0/tcpserv01 2> $1/said & server=$!
+			until echo first | $0/tcpcli01 127.0.0.1 2> /dev/null; do sleep .01; done
+			prlimit --pid $server --nproc=$2
+			echo second | $0/tcpcli01 127.0.0.1 2> /dev/null
+			kill $server 2> /dev/null; wait $server 2> /dev/null; echo $?; cat $1/said`, bin, dir, strconv.Itoa(limit))
+		ordinary(t, cmd, dir)
+		out, err := cmd.CombinedOutput()
+		switch s := string(out); {
+		case err != nil:
+			t.Errorf("%v\n%s", err, out)
+		case s == "first\n1\nfork error: Resource temporarily unavailable\n":
+			seen["no process"]++
+		case strings.HasPrefix(s, "first\n143\nruntime: failed to create new OS thread"):
+			seen["no thread"]++
+		case s == "first\nsecond\n143\n":
+			seen["served"]++
+		default:
+			t.Errorf("with a limit of %d:\n%s", limit, s)
+		}
+	}
+	if seen["no process"] == 0 || seen["no thread"] == 0 || seen["served"] == 0 {
+		t.Errorf("seen: %v", seen)
+	}
 }
 
 // The child knows the peer's address without asking the kernel.

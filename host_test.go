@@ -109,6 +109,30 @@ func host(args ...string) *exec.Cmd {
 		"--net", "--pid", "--fork", "--kill-child", "--mount-proc"}, args...)...)
 }
 
+// ordinary makes root's command an ordinary user's: the kernel does not hold root
+// to RLIMIT_NPROC. In dir, which t.TempDir or os.MkdirTemp made, it may write.
+func ordinary(t *testing.T, cmd *exec.Cmd, dir string) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return
+	}
+	const nobody = 65534
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	for _, path := range []string{filepath.Dir(bin), filepath.Dir(dir)} {
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	try := host("true")
+	try.SysProcAttr = cmd.SysProcAttr
+	if err := try.Run(); err != nil {
+		cannot(t, "user namespaces are not allowed to an ordinary user here: "+err.Error())
+	}
+}
+
 // need makes sure that the tools are installed.
 func need(t *testing.T, tools ...string) {
 	t.Helper()

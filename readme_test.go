@@ -126,6 +126,9 @@ func (s session) run(t *testing.T) [][]string {
 		exec bash --norc 2>&1`)...)
 	shell.cmd.Dir = dir
 	shell.cmd.Env = append(os.Environ(), "LC_ALL=C", "COLUMNS=200")
+	if slices.ContainsFunc(s.commands, func(c typed) bool { return strings.Contains(c.command, "--nproc") }) {
+		ordinary(t, shell.cmd, dir)
+	}
 	shell.start()
 	var got [][]string
 	printed := 0

@@ -100,9 +100,7 @@ func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 		kact = goAction
 		kact.flags = kact.flags&^_SA_RESTART | act.flags
 		c.handler = act.handler
-		if !resuming.Load() || signo != unix.SIGCHLD {
-			c.start(signo)
-		}
+		c.start(signo)
 	}
 	rtSigaction(signo, &kact, &okact)
 	if okact.handler <= 1 {
@@ -119,7 +117,7 @@ func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
 // whose handler is for SIGCHLD only may never need them: it has no children yet.
 // So there Fork calls start, when it has.
 func (c *catcher) start(signo unix.Signal) {
-	if c.handler != nil && c.sigs == nil {
+	if c.handler != nil && c.sigs == nil && (signo != unix.SIGCHLD || !resuming.Load()) {
 		c.sigs, c.idle = make(chan os.Signal, 1), make(chan struct{})
 		go c.loop(signo)
 		ossignal.Notify(c.sigs, signo)
