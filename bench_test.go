@@ -105,7 +105,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 		roundTrip(b, conn, buf)
 		child += resident(b, children(srv.pid())[0].pid)
 		conn.Close()
-		await(b, "the child has ended", func() bool { return len(children(srv.pid())) == 0 })
+		srv.childless()
 
 		p := start(b, "waiting")
 		await(b, "the program waits", func() bool { return stat(p.pid()).state == "S" })

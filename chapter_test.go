@@ -179,7 +179,7 @@ func TestInterruptedAccept(t *testing.T) {
 			t.Fatalf("run %d: status %d, %q; want 1, %q", run, status, srv.out.String(), want)
 		}
 		// The child's end has the server's port; the next server has to wait.
-		await(t, "the port is free", func() bool { local, _ := tcpStates(); return len(local) == 0 })
+		awaitFreePort(t)
 	}
 }
 
@@ -232,7 +232,7 @@ func TestSignalsAreNotQueued(t *testing.T) {
 			last.ends(0, "hello\n", "")
 			srv.signal(unix.SIGKILL)
 			srv.end()
-			await(t, "the port is free", func() bool { local, _ := tcpStates(); return len(local) == 0 })
+			awaitFreePort(t)
 		}
 	}
 }
@@ -439,7 +439,7 @@ func TestOddDescriptors(t *testing.T) {
 		start(t, "bash", "-c", bin+"/tcpcli01 127.0.0.1 "+redirection).ends(0, "", "")
 	}
 	start(t, "bash", "-c", "echo hello | "+bin+"/tcpcli01 127.0.0.1 >&-").ends(0, "", "")
-	await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+	srv.childless()
 	srv.signal(unix.SIGQUIT) // no goroutines are printed
 	reported := srv.out.String()
 	srv.ends(128+3, reported, "")
@@ -450,7 +450,7 @@ func TestOddDescriptors(t *testing.T) {
 		await(t, "the child ends", func() bool { return states(srv.pid())["Z"] == 1 })
 		srv.signal(unix.SIGKILL)
 		srv.end()
-		await(t, "the port is free", func() bool { local, _ := tcpStates(); return len(local) == 0 })
+		awaitFreePort(t)
 	}
 }
 

@@ -355,7 +355,18 @@ func server(t testing.TB, name string, args ...string) *process {
 
 func (p *process) accepts() {
 	p.t.Helper()
-	await(p.t, "the server is in accept: "+p.err.String(), func() bool { return inCall(p.pid(), unix.SYS_ACCEPT) })
+	awaitAccept(p.t, p.pid())
+}
+
+func awaitAccept(t testing.TB, pid int) {
+	t.Helper()
+	await(t, "the server is in accept", func() bool { return inCall(pid, unix.SYS_ACCEPT) })
+}
+
+// childless waits until the process has no child left, not even a zombie.
+func (p *process) childless() {
+	p.t.Helper()
+	await(p.t, "no child is left", func() bool { return len(children(p.pid())) == 0 })
 }
 
 // listens tells whether a server takes connections at the address.
@@ -404,4 +415,10 @@ func tcpStates() (local, remote []string) {
 		}
 	}
 	return local, remote
+}
+
+// awaitFreePort waits until no socket has the server's port.
+func awaitFreePort(t testing.TB) {
+	t.Helper()
+	await(t, "the port is free", func() bool { local, _ := tcpStates(); return len(local) == 0 })
 }

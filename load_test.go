@@ -133,7 +133,7 @@ func TestFiveHundredClients(t *testing.T) {
 		}
 		conn.Close()
 	}
-	await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+	srv.childless()
 	await(t, "all are reported", func() bool { return reported(srv) == clients })
 	await(t, "the descriptors are as before", func() bool { return descriptors(srv.pid()) == before })
 	if want := strings.Repeat("str_echo: read error: Connection reset by peer\n", reset); srv.err.String() != want {
@@ -170,7 +170,7 @@ func TestThousandsOfConnections(t *testing.T) {
 		}
 		wait.Wait()
 		done += count
-		await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+		srv.childless()
 		await(t, "all are reported", func() bool { return reported(srv) == done })
 		await(t, "the descriptors are as before", func() bool { return descriptors(srv.pid()) == before })
 	}
@@ -237,7 +237,7 @@ func TestStorm(t *testing.T) {
 		total += <-connections
 	}
 	cli.ends(0, " 200000 0123456789\n", "")
-	await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+	srv.childless()
 	await(t, "all are reported", func() bool { return reported(srv) == total })
 	t.Logf("%d connections", total)
 }
@@ -269,7 +269,7 @@ func TestSilentClients(t *testing.T) {
 	mute.Close()
 	deaf.SetLinger(0)
 	deaf.Close()
-	await(t, "no child is left", func() bool { return len(children(srv.pid())) == 0 })
+	srv.childless()
 	await(t, "all are reported", func() bool { return reported(srv) == 3 })
 	if want := "writen error: Connection reset by peer\n"; srv.err.String() != want {
 		t.Errorf("the children say %q, want %q", srv.err.String(), want)

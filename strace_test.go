@@ -72,8 +72,10 @@ func (tr trace) want(tid int, start, want string) {
 }
 
 var (
-	call   = regexp.MustCompile(`^(\w+)\((.*)\) += (.*)$`)
-	number = regexp.MustCompile(`^-?\d+`)
+	call     = regexp.MustCompile(`^(\w+)\((.*)\) += (.*)$`)
+	number   = regexp.MustCompile(`^-?\d+`)
+	restarts = regexp.MustCompile(`SA_RESTART\b`)
+	wait4    = regexp.MustCompile(`^wait4\((-?\d+), .*, (\w+), NULL\) += (-?\w+(?: E\w+)?)`)
 )
 
 // short brings a line of strace into the notation of the tests' tables: the
@@ -105,13 +107,12 @@ func short(line string) string {
 		return fmt.Sprintf("write(%s,%s)", args[0], result)
 	case "prctl":
 		return fmt.Sprintf("prctl(%s)", args[0])
-	case "gettid", "getpid":
-		return name + "()"
+	case "gettid":
+		return "gettid()"
 	case "setsockopt":
 		return fmt.Sprintf("setsockopt(%s,%s,%s)", args[0], args[2], strings.Join(args[3:5], ","))
 	case "rt_sigaction":
-		flags := regexp.MustCompile(`SA_RESTART\b`).FindString(args[3])
-		return fmt.Sprintf("rt_sigaction(%s,%s)", args[0], flags)
+		return fmt.Sprintf("rt_sigaction(%s,%s)", args[0], restarts.FindString(args[3]))
 	case "clone":
 		return "clone"
 	case "exit_group":
@@ -206,7 +207,7 @@ func TestSystemCallsOfServers(t *testing.T) {
 				await(t, "the handler makes the calls "+s.handler, func() bool { return tr.waits(child) == s.handler })
 			}
 			if s.parent != "" {
-				await(t, "the server is in accept", func() bool { return inCall(parent, unix.SYS_ACCEPT) })
+				awaitAccept(t, parent)
 			}
 			unix.Kill(parent, unix.SIGKILL)
 			srv.end()
@@ -239,12 +240,9 @@ func TestSystemCallsOfServers(t *testing.T) {
 // serveOne has a server that runs under strace serve a client with two lines,
 // and returns the child.
 func serveOne(t *testing.T, parent int) int {
-	accepts := func() {
-		await(t, "the server is in accept", func() bool { return inCall(parent, unix.SYS_ACCEPT) })
-	}
-	accepts()
+	awaitAccept(t, parent)
 	cli := client(t, "tcpcli01", nil)
-	accepts()
+	awaitAccept(t, parent)
 	child := children(parent)[0].pid
 	cli.typed("four\n")
 	cli.printed("hello\nfour\n")
@@ -277,7 +275,7 @@ func TestAcceptAgain(t *testing.T) {
 				srv.signal(unix.SIGKILL)
 				exec.Command("pkill", "-KILL", name).Run()
 				srv.end()
-				await(t, "the port is free", func() bool { local, _ := tcpStates(); return len(local) == 0 })
+				awaitFreePort(t)
 			} else if status := srv.end(); status != 1 || !strings.HasPrefix(srv.err.String(), "accept error: ") {
 				t.Errorf("%s after %s: status %d, %q", name, errno, status, srv.err.String())
 			}
@@ -293,8 +291,7 @@ func (tr trace) waits(child int) string {
 	for _, name := range names {
 		b, _ := os.ReadFile(name)
 		for _, line := range strings.Split(string(b), "\n") {
-			m := regexp.MustCompile(`^wait4\((-?\d+), .*, (\w+), NULL\) += (-?\w+(?: E\w+)?)`).FindStringSubmatch(line)
-			if m != nil {
+			if m := wait4.FindStringSubmatch(line); m != nil {
 				result := m[3]
 				if result == fmt.Sprint(child) {
 					result = "pid"
