@@ -1,5 +1,3 @@
-//go:build linux && (amd64 || arm64)
-
 // Tcpcli01 is a TCP echo client: it sends each line of standard input to the
 // server and prints what comes back.
 //

@@ -1,5 +1,3 @@
-//go:build linux && (amd64 || arm64)
-
 // Tcpcli04 makes five connections and uses the first; when it ends, five
 // children of the server end at once.
 //

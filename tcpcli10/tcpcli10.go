@@ -1,5 +1,3 @@
-//go:build linux && (amd64 || arm64)
-
 // Tcpcli10 resets its connection at the end instead of closing it: SO_LINGER
 // with a time of 0 makes the close an RST.
 //

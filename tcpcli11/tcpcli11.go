@@ -1,5 +1,3 @@
-//go:build linux && (amd64 || arm64)
-
 // Tcpcli11 writes each line in two parts: the second part goes to a socket that
 // has been reset if the server's process is gone.
 //

@@ -1,5 +1,3 @@
-//go:build linux && (amd64 || arm64)
-
 // Tcpserv01 is a TCP echo server that forks a child for each client; its ended
 // children stay as zombies.
 //

@@ -1,5 +1,3 @@
-//go:build linux && (amd64 || arm64)
-
 // Tcpserv02 catches SIGCHLD, and dies of the accept that the signal interrupts.
 //
 // Section 5.9, with the handler of Figure 5.7; notes: Handling SIGCHLD Signals.

@@ -1,5 +1,3 @@
-//go:build linux && (amd64 || arm64)
-
 // Tcpserv03 calls accept again when a signal interrupts it; of children that end
 // together it leaves zombies.
 //

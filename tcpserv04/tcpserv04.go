@@ -1,5 +1,3 @@
-//go:build linux && (amd64 || arm64)
-
 // Tcpserv04 is the final version of the TCP echo server: it handles EINTR from
 // accept and leaves no zombies.
 //

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrSys prints the message and what err, the error of a system call, means;
@@ -19,6 +21,6 @@ func ErrSys(err error, format string, a ...any) {
 // ErrQuit prints the message, for an error that no system call reported; then
 // it ends the process with status 1 (Figure D.3).
 func ErrQuit(format string, a ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", a...)
+	unix.Write(2, fmt.Appendf(nil, format+"\n", a...))
 	os.Exit(1)
 }

@@ -20,7 +20,7 @@ type myRead int
 func (fd myRead) Read(buf []byte) (int, error) {
 again:
 	n, err := unix.Read(int(fd), buf)
-	awaitHandlers(err)
+	await()
 	if err == unix.EINTR {
 		goto again
 	} else if err != nil {
@@ -32,6 +32,11 @@ again:
 }
 
 func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
+	await()
+	if resuming.Load() {
+		at, _ := here()
+		ErrQuit("fork error: at %v main reads again, which its parent has done", at)
+	}
 	*ptr = (*ptr)[:0]
 	for n := 1; n < maxlen; n++ {
 		c, err := rl.ReadByte()

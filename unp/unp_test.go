@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// await polls until the state that a test waits for is there.
-func await(t testing.TB, what string, reached func() bool) {
+// until polls until the state that a test waits for is there.
+func until(t testing.TB, what string, reached func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !reached(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -153,7 +153,7 @@ func TestLinesInterrupted(t *testing.T) {
 				}()
 				thread := <-tid
 				for _, c := range "line\n" {
-					await(t, "the thread is in read", func() bool { return inCall(thread, unix.SYS_READ) })
+					until(t, "the thread is in read", func() bool { return inCall(thread, unix.SYS_READ) })
 					calls.Add(1)
 					if err := unix.Tgkill(unix.Getpid(), thread, unix.SIGUSR1); err != nil {
 						t.Fatal(err)
@@ -197,7 +197,7 @@ func TestWriten(t *testing.T) {
 			for n := 1; n > 0; {
 				if len(got) < len(sent)/2 { // the writer sleeps: interrupt it, twice in the same place
 					for range 2 {
-						await(t, "the thread is in write", func() bool { return inCall(thread, unix.SYS_WRITE) })
+						until(t, "the thread is in write", func() bool { return inCall(thread, unix.SYS_WRITE) })
 						calls.Add(1)
 						unix.Tgkill(unix.Getpid(), thread, unix.SIGUSR1)
 						calls.Wait()
@@ -332,13 +332,13 @@ func TestSignalsAreNotQueued(t *testing.T) {
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
 		<-passed // the runtime has passed it on
 		if len(running) == 0 {
-			await(t, "the handler runs", func() bool { return len(running) == 1 })
+			until(t, "the handler runs", func() bool { return len(running) == 1 })
 		}
 	}
 	ossignal.Stop(passed) // returns when each has arrived everywhere
 	c := &catchers[unix.SIGUSR1]
 	release <- true
-	await(t, "the handler runs again", func() bool { return len(running) == 2 })
+	until(t, "the handler runs again", func() bool { return len(running) == 2 })
 	release <- true
 	for len(c.sigs) > 0 {
 		<-c.idle

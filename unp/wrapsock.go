@@ -14,20 +14,20 @@ import (
 // child of [Fork] resumes, it hands back the descriptor that the parent made
 // here, without a system call.
 func Socket(family, typ, protocol int) int {
-	if resuming.Load() {
-		return int(resume(false).FD)
+	if await(); resuming.Load() {
+		return int(resume().N)
 	}
 	n, err := unix.Socket(family, typ, protocol)
 	if err != nil {
 		ErrSys(err, "socket error")
 	}
-	made(n, SockaddrIn{})
+	made(step{N: int32(n), Open: true})
 	return n
 }
 
 // Bind gives the socket its local address, salen bytes of sa (section 4.4).
 func Bind(fd int, sa *SockaddrIn, salen Socklen) {
-	if resuming.Load() {
+	if await(); resuming.Load() {
 		return
 	}
 	if _, _, err := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
@@ -37,11 +37,11 @@ func Bind(fd int, sa *SockaddrIn, salen Socklen) {
 
 // Connect connects the socket to the server at sa, salen bytes (section 4.3).
 func Connect(fd int, sa *SockaddrIn, salen Socklen) {
-	if resuming.Load() {
+	if await(); resuming.Load() {
 		return
 	}
 	if _, _, err := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
-		awaitHandlers(err)
+		await()
 		ErrSys(err, "connect error")
 	}
 }
@@ -49,7 +49,7 @@ func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 // Listen lets the socket take connections, backlog of them waiting for Accept;
 // the environment variable LISTENQ overrides backlog (Figure 4.9).
 func Listen(fd, backlog int) {
-	if resuming.Load() {
+	if await(); resuming.Load() {
 		return
 	}
 	// can override 2nd argument with environment variable
@@ -85,24 +85,30 @@ again:
 // [Fork] resumes, it hands back the parent's descriptor and the peer's address,
 // without a system call.
 func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
-	if resuming.Load() {
-		next := resume(false)
-		*sa, *salen = next.Peer, SizeofSockaddrIn
-		return int(next.FD), nil
+	var s step
+	if await(); resuming.Load() {
+		s = resume()
+		*sa, *salen = s.Peer, s.Salen
+	} else {
+		nextRound()
+		*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
+		n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
+		await()
+		s = step{N: int32(n), Open: err == 0, Errno: uint32(err), Peer: *sa, Salen: *salen}
+		made(s)
 	}
-	*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
-	n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
-	if err != 0 {
-		awaitHandlers(err)
-		return -1, err
+	if s.Errno != 0 {
+		return -1, unix.Errno(s.Errno)
 	}
-	made(int(n), *sa)
-	return int(n), nil
+	return int(s.N), nil
 }
 
 // SetsockoptLinger is Setsockopt for the option SO_LINGER, whose value is a
 // struct linger (section 7.5).
 func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
+	if await(); resuming.Load() {
+		return
+	}
 	if err := unix.SetsockoptLinger(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")
 	}

@@ -3,7 +3,6 @@
 package unp
 
 import (
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,23 +13,35 @@ import (
 // the top of main (resume.go says why): before Fork only unp's calls for sockets
 // and signals belong, with every descriptor still open, for all else runs twice.
 func Fork() int {
-	if resuming.Load() {
-		resume(true)
-		return 0
+	if await(); resuming.Load() {
+		return int(resume().N)
+	}
+	at, main := here()
+	if !main {
+		ErrQuit("fork error: at %v Fork is called by a signal handler or another goroutine, and only main can", at)
 	}
 	sigMu.Lock()
 	catchers[unix.SIGCHLD].start(unix.SIGCHLD)
 	sigMu.Unlock()
-	pid, err := syscall.ForkExec("/proc/self/exe", os.Args, &syscall.ProcAttr{Env: resumeEnv(), Files: []uintptr{0, 1, 2}})
-	if err != nil {
+
+	// A signal that is sent to the child waits until its main is here.
+	all, old := unix.Sigset_t{Val: [16]uint64{^uint64(1 << (unix.SIGURG - 1))}}, unix.Sigset_t{}
+	unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old)
+	parent.Mask = old.Val[0]
+	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: resumeEnv(at), Files: []uintptr{0, 1, 2}})
+	unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+	if err == unix.E2BIG {
+		ErrQuit("fork error: the %d calls of Socket, Accept and Fork that lead here do not fit into the child's environment", len(path))
+	} else if err != nil {
 		ErrSys(err, "fork error")
 	}
+	made(step{N: int32(pid)})
 	return pid
 }
 
 // Close closes the descriptor (section 4.9).
 func Close(fd int) {
-	if resuming.Load() {
+	if await(); resuming.Load() {
 		return
 	}
 	closed(fd)
@@ -42,7 +53,14 @@ func Close(fd int) {
 // Sleep waits for so many seconds, or until a signal handler has returned; it
 // returns the seconds that were left then, else 0, as sleep(3) does (Figure 5.14).
 func Sleep(seconds uint) uint {
-	var left unix.Timespec
-	awaitHandlers(unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &unix.Timespec{Sec: int64(seconds)}, &left))
-	return uint(left.Sec)
+	left := unix.Timespec{Sec: int64(seconds)}
+	if await(); resuming.Load() {
+		return 0
+	}
+	for unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &left, &left) == unix.EINTR {
+		if await() {
+			return uint(left.Sec)
+		}
+	}
+	return 0
 }

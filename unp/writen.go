@@ -5,9 +5,10 @@ package unp
 import "golang.org/x/sys/unix"
 
 func writen(fd int, ptr []byte) error {
-	for len(ptr) > 0 {
+	await()
+	for len(ptr) > 0 && !resuming.Load() {
 		nwritten, err := unix.Write(fd, ptr)
-		awaitHandlers(err)
+		await()
 		if err == unix.EINTR {
 			nwritten = 0 // and call write() again
 		} else if err != nil {

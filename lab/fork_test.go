@@ -1,6 +1,4 @@
-//go:build linux
-
-package tcpcliserv
+package lab
 
 import (
 	"encoding/hex"
@@ -20,7 +18,7 @@ func forks(t *testing.T, mode ...string) *process {
 
 // A child of a child of a child works, each with the descriptors of its parent.
 func TestForkOfFork(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	forks(t, "grandchild").ends(0, "great-grandchild: 3 3 4, bad file descriptor <nil>\n"+
@@ -29,7 +27,7 @@ func TestForkOfFork(t *testing.T) {
 
 // The child has its parent's handlers, also for the end of its own child.
 func TestForkHandler(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	forks(t, "handler").ends(0, "its status is 7\nits status is 6\n", "")
@@ -37,7 +35,7 @@ func TestForkHandler(t *testing.T) {
 
 // The child's environment is its parent's, and what it starts starts afresh.
 func TestForkEnvironment(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	p := command(t, "forks", "environment")
@@ -47,7 +45,7 @@ func TestForkEnvironment(t *testing.T) {
 
 // A main that takes another way in the child than in its parent ends there.
 func TestForkOtherWay(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	for _, mode := range []string{"more", "fewer"} {
@@ -59,7 +57,7 @@ func TestForkOtherWay(t *testing.T) {
 
 // A variable that Fork has not made ends the program, whatever is in it.
 func TestForgedFork(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	name := strings.Repeat("61", 16)
@@ -84,7 +82,7 @@ func TestForgedFork(t *testing.T) {
 
 // Where the program cannot be executed again, Fork says so.
 func TestForkError(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	start(t, "unshare", "--mount", filepath.Join(bin, "forks"), "noexec").ends(1, "", "fork error: No such file or directory\n")
@@ -96,18 +94,13 @@ func TestForkError(t *testing.T) {
 func TestProcessLimit(t *testing.T) {
 	t.Parallel()
 	lookAtSources()
-	needHost(t)
-	need(t, "prlimit")
 	seen := map[string]int{}
 	for limit := 1; seen["served"] < 3 && limit < 100; limit++ {
-		dir := t.TempDir()
-		cmd := host("bash", "-c", `ip link set lo up
-			$0/tcpserv01 2> $1/said & server=$!
-			until echo first | $0/tcpcli01 127.0.0.1 2> /dev/null; do sleep .01; done
-			prlimit --pid $server --nproc=$2
-			echo second | $0/tcpcli01 127.0.0.1 2> /dev/null
-			kill $server 2> /dev/null; wait $server 2> /dev/null; echo $?; cat $1/said`, bin, dir, strconv.Itoa(limit))
-		ordinary(t, cmd, dir)
+		cmd := asOrdinaryUser(t, "bash", "-c", `bin/tcpserv01 2> said & server=$!
+			until echo first | bin/tcpcli01 127.0.0.1 2> /dev/null; do sleep .01; done
+			prlimit --pid $server --nproc=$0
+			echo second | bin/tcpcli01 127.0.0.1 2> /dev/null
+			kill $server 2> /dev/null; wait $server 2> /dev/null; echo $?; cat said`, strconv.Itoa(limit))
 		out, err := cmd.CombinedOutput()
 		switch s := string(out); {
 		case err != nil:
@@ -129,7 +122,7 @@ func TestProcessLimit(t *testing.T) {
 
 // The child knows the peer's address without asking the kernel.
 func TestForkPeer(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "forks", "accept")

@@ -1,5 +1,3 @@
-//go:build linux && (amd64 || arm64)
-
 // Forks does what its argument says with Fork.
 package main
 

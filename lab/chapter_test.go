@@ -1,6 +1,4 @@
-//go:build linux
-
-package tcpcliserv
+package lab
 
 import (
 	"bytes"
@@ -18,7 +16,7 @@ import (
 
 // What tcpcli01 prints is what it was given, whatever that is.
 func TestEcho(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")
@@ -70,7 +68,7 @@ func TestEcho(t *testing.T) {
 
 // Two clients at once, and each gets its own lines.
 func TestNormalStartup(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv01")
@@ -102,7 +100,7 @@ func TestNormalStartup(t *testing.T) {
 
 // The client's end goes to TIME_WAIT, the child becomes a zombie.
 func TestNormalTermination(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv01")
@@ -126,7 +124,7 @@ func TestNormalTermination(t *testing.T) {
 // A child has its parent's name and its parent's code, also after the binary has
 // been rebuilt or removed.
 func TestChildOfRemovedBinary(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	dir := t.TempDir()
@@ -162,7 +160,7 @@ func TestChildOfRemovedBinary(t *testing.T) {
 // Where signal() does not restart, the handler runs and accept fails: 100 times
 // out of 100 the handler has printed its line before the call fails.
 func TestInterruptedAccept(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	for run := range 100 {
@@ -185,7 +183,7 @@ func TestInterruptedAccept(t *testing.T) {
 
 // With SA_RESTART the kernel restarts accept, and the server goes on.
 func TestRestartedAccept(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	for _, name := range []string{"tcpserv03", "tcpserv04"} {
@@ -205,7 +203,7 @@ func TestRestartedAccept(t *testing.T) {
 
 // Five children end while their parent cannot handle a signal: it gets one.
 func TestSignalsAreNotQueued(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	for name, zombies := range map[string]int{"tcpserv03": 4, "tcpserv04": 0} {
@@ -240,7 +238,7 @@ func TestSignalsAreNotQueued(t *testing.T) {
 // Five children end while their parent can handle signals: each is reported or
 // stays a zombie, but never all five.
 func TestSignalsComeApart(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv03")
@@ -266,7 +264,7 @@ func TestSignalsComeApart(t *testing.T) {
 
 // tcpserv04 reports each of a hundred children, and keeps none of them.
 func TestHundredChildren(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")
@@ -289,7 +287,7 @@ func TestHundredChildren(t *testing.T) {
 // Linux's accept returns a connection that has been reset before, and the child
 // finds out. Twenty of them do the parent no harm.
 func TestConnectionAbortBeforeAcceptReturns(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")
@@ -325,7 +323,7 @@ func killed(t *testing.T, name string) *process {
 }
 
 func TestTerminationOfServerProcess(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	cli := killed(t, "tcpcli01")
@@ -335,7 +333,7 @@ func TestTerminationOfServerProcess(t *testing.T) {
 
 // The first write has an RST for its answer, the second one the signal.
 func TestSIGPIPE(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	for name, variant := range map[string]struct {
@@ -372,17 +370,15 @@ func buildWith(t *testing.T, program, statements string) string {
 	if err := os.WriteFile(source, []byte(code), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
 	overlay := filepath.Join(dir, "overlay.json")
-	json := fmt.Sprintf(`{"Replace": {%q: %q}}`, filepath.Join(here, program, "init.go"), source)
+	json := fmt.Sprintf(`{"Replace": {%q: %q}}`, filepath.Join(root, program, "init.go"), source)
 	if err := os.WriteFile(overlay, []byte(json), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, program)
-	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", path, "./"+program).CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", path, "./"+program)
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return path
@@ -390,7 +386,7 @@ func buildWith(t *testing.T, program, statements string) string {
 
 // The words and statuses of the programs where something is wrong from the start.
 func TestWords(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	for _, name := range []string{"tcpcli01", "tcpcli04", "tcpcli10", "tcpcli11"} {
@@ -417,7 +413,7 @@ func TestWords(t *testing.T) {
 
 // Descriptors that are not what they should be: a clear message, or service.
 func TestOddDescriptors(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")
@@ -456,10 +452,9 @@ func TestOddDescriptors(t *testing.T) {
 
 // LISTENQ sets the number of connections that wait for accept.
 func TestListenBacklog(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
-	need(t, "ss")
 	srv := command(t, "tcpserv01")
 	srv.cmd.Env = append(os.Environ(), "LISTENQ=7")
 	srv.start()
@@ -472,7 +467,7 @@ func TestListenBacklog(t *testing.T) {
 
 // A server that is restarted at once may find its address in use.
 func TestRestartedServer(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")
@@ -486,7 +481,7 @@ func TestRestartedServer(t *testing.T) {
 
 // A last line without newline leaves the client waiting, for its echo has none.
 func TestLastLineWithoutNewline(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")

@@ -1,6 +1,4 @@
-//go:build linux
-
-package tcpcliserv
+package lab
 
 import (
 	"bufio"
@@ -82,7 +80,7 @@ func reported(srv *process) int { return strings.Count(srv.out.String(), " termi
 // 500 clients at once. Then 60 children are killed, and exactly their clients
 // notice; then 200 clients reset their connections, and the others close them.
 func TestFiveHundredClients(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")
@@ -144,7 +142,7 @@ func TestFiveHundredClients(t *testing.T) {
 // 5000 connections one after the other and 2000 with eight at a time leave
 // nothing behind, and the parent no larger.
 func TestThousandsOfConnections(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")
@@ -189,7 +187,7 @@ func TestThousandsOfConnections(t *testing.T) {
 // stopped and continued at random; then every line has come back, and tcpserv04
 // has reaped every child.
 func TestStorm(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")
@@ -245,7 +243,7 @@ func TestStorm(t *testing.T) {
 // A client that sends and never reads keeps its child in write, one that never
 // sends keeps its child in read; the others are served meanwhile.
 func TestSilentClients(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	srv := server(t, "tcpserv04")

@@ -1,7 +1,5 @@
-//go:build linux
-
-// Package tcpcliserv tests the experiments of the chapter, across its programs.
-package tcpcliserv
+// Package lab tests the experiments of the chapter, across its programs.
+package lab
 
 import (
 	"flag"
@@ -21,34 +19,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bin holds the programs, built once for each run of the tests.
-var bin = os.Getenv("UNP_TEST_BIN")
+// root is the project's directory, and bin holds the programs, built once for each
+// run of the tests.
+var (
+	root, _ = filepath.Abs("..")
+	bin     = os.Getenv("LAB_BIN")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if bin != "" {
-		if flag.Lookup("test.bench").Value.String() != "" {
-			exec.Command("ip", "link", "set", "lo", "up").Run()
-		}
 		os.Exit(m.Run()) // on a host of its own
 	}
-	dir, err := os.MkdirTemp("", "tcpcliserv")
+	dir, err := os.MkdirTemp("", "lab")
 	if err != nil {
 		panic(err)
 	}
 	bin = filepath.Join(dir, "bin")
-	os.Setenv("UNP_TEST_BIN", bin)
+	os.Setenv("LAB_BIN", bin)
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin") // an ordinary user's may lack them
 	os.Unsetenv("LISTENQ")
 	status := 1
-	if out, err := exec.Command("go", "build", "-o", bin+"/", "./...", "./testdata/forks", "./testdata/empty", "./testdata/netecho", "./testdata/waiting").CombinedOutput(); err != nil {
-		fmt.Printf("go build: %v\n%s", err, out)
+	if reasons := prepare(dir); len(reasons) > 0 {
+		fmt.Fprintf(os.Stderr, "The tests cannot run here:\n%s\n", strings.Join(reasons, "\n"))
 	} else {
 		bench := flag.Lookup("test.bench").Value.String()
 		flag.Set("test.bench", "")
 		status = m.Run()
 		if bench != "" && status == 0 { // all benchmarks, on one host
-			cmd := host(append([]string{os.Args[0]}, append(os.Args[1:], "-test.run=^$")...)...)
+			here, _ := os.Getwd()
+			cmd := exec.Command("./host", append(append([]string{"env", "--chdir=" + here}, os.Args...), "-test.run=^$")...)
 			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 			if cmd.Run() != nil {
 				status = 1
@@ -59,10 +59,33 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
+// prepare builds what the tests run, and returns what keeps them from running.
+func prepare(dir string) (reasons []string) {
+	for _, tool := range []string{"strace", "tcpdump", "ss", "ip", "ps", "pkill", "pgrep", "sysctl", "prlimit", "unshare", "nsenter", "setpriv", "mount"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			reasons = append(reasons, tool+" is not installed; the test command in README.md installs it")
+		}
+	}
+	build := exec.Command("go", "build", "-o", bin+"/", "./...",
+		"./lab/testdata/forks", "./lab/testdata/empty", "./lab/testdata/netecho", "./lab/testdata/waiting")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return append(reasons, fmt.Sprintf("go build: %v\n%s", err, out))
+	}
+	if out, err := exec.Command("./host", "true").CombinedOutput(); err != nil && len(reasons) == 0 {
+		reasons = append(reasons, strings.TrimSpace(string(out)))
+	}
+	// A user other than root needs a copy that everybody can read.
+	if out, err := exec.Command("bash", "-c", `mkdir -p "$0/lab" && cp host "$0/lab" && cd .. && cp -r go.mod go.sum unp tcp*/ "$0" && chmod -R a+rX "$0"`, dir).CombinedOutput(); err != nil {
+		reasons = append(reasons, fmt.Sprintf("%v: %s", err, out))
+	}
+	return reasons
+}
+
 // lookAtSources makes go test run again, and not show an old result, when one of
 // the files has changed that TestMain builds: it knows what a test looks at.
 func lookAtSources() {
-	for _, pattern := range []string{"go.*", "*/*.go", "testdata/*/*.go"} {
+	for _, pattern := range []string{"host", "testdata/*/*.go", "../go.*", "../*.md", "../*/*.go"} {
 		names, _ := filepath.Glob(pattern)
 		for _, name := range names {
 			os.Stat(name)
@@ -70,95 +93,58 @@ func lookAtSources() {
 	}
 }
 
-// elsewhere runs the test that calls it again, on a host of its own: in new
-// user, network, process and mount namespaces. There it returns false; to the
-// test that was started first it returns true, when all is done.
-func elsewhere(t *testing.T) bool {
+// onOwnHost tells whether the test that calls it runs on a host of its own. If
+// not, it runs the test there, and returns when all is done.
+func onOwnHost(t *testing.T) bool {
 	t.Helper()
-	if os.Getenv("UNP_TEST_HOST") == t.Name() {
-		if out, err := exec.Command("ip", "link", "set", "lo", "up").CombinedOutput(); err != nil {
-			t.Fatalf("ip link set lo up: %v\n%s", err, out)
-		}
-		return false
+	if os.Getenv("LAB_TEST") == t.Name() {
+		return true
 	}
 	t.Parallel()
 	lookAtSources()
-	needHost(t)
-	args := []string{os.Args[0], "-test.run=^" + t.Name() + "$", "-test.v"}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"env", "--chdir=" + here, os.Args[0], "-test.run=^" + t.Name() + "$", "-test.v"}
 	for _, arg := range os.Args[1:] {
 		if !strings.HasPrefix(arg, "-test.") || strings.HasPrefix(arg, "-test.timeout") {
 			args = append(args, arg)
 		}
 	}
-	cmd := host(args...)
-	cmd.Env = append(os.Environ(), "UNP_TEST_HOST="+t.Name())
+	cmd := exec.Command("./host", args...)
+	cmd.Env = append(os.Environ(), "LAB_TEST="+t.Name(), "TMPDIR="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	} else if testing.Verbose() {
 		t.Logf("%s", out)
 	}
-	return true
+	return false
 }
 
-// host is a command on a host of its own. There it may do to the network and to
-// its processes what root may, but it is not root: tcpdump as root gives up its
-// rights, and cannot here.
-func host(args ...string) *exec.Cmd {
-	return exec.Command("unshare", append([]string{"--map-user=1000", "--map-group=1000", "--keep-caps",
-		"--net", "--pid", "--fork", "--kill-child", "--mount-proc"}, args...)...)
-}
-
-// ordinary makes root's command an ordinary user's: the kernel does not hold root
-// to RLIMIT_NPROC. In dir, which t.TempDir made, it may write.
-func ordinary(t *testing.T, cmd *exec.Cmd, dir string) {
+// asOrdinaryUser makes root's command on a new host an ordinary user's: the kernel
+// does not hold root to RLIMIT_NPROC.
+func asOrdinaryUser(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	if os.Getuid() != 0 {
-		return
-	}
-	const nobody = 65534
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	for _, path := range []string{filepath.Dir(bin), filepath.Dir(dir)} {
-		if err := os.Chmod(path, 0o755); err != nil {
+	dir := t.TempDir()
+	cmd := exec.Command(filepath.Join(root, "lab/host"), args...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	if os.Getuid() == 0 {
+		const nobody = 65534
+		cmd.Path = filepath.Join(filepath.Dir(bin), "lab/host")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		for _, path := range []string{filepath.Dir(bin), filepath.Dir(dir)} {
+			if err := os.Chmod(path, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Chown(dir, nobody, nobody); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chown(dir, nobody, nobody); err != nil {
-		t.Fatal(err)
-	}
-	try := host("test", "-w", dir, "-a", "-x", filepath.Join(bin, "tcpserv01"))
-	try.SysProcAttr = cmd.SysProcAttr
-	if err := try.Run(); err != nil {
-		cannot(t, "an ordinary user may have no user namespace here, or cannot get at "+dir+": "+err.Error())
-	}
-}
-
-// need makes sure that the tools are installed.
-func need(t *testing.T, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			cannot(t, tool+" is not installed: README.md says which packages the tests need")
-		}
-	}
-}
-
-// needHost makes sure that a test can have a host of its own.
-func needHost(t *testing.T) {
-	t.Helper()
-	need(t, "unshare", "ip")
-	if err := host("true").Run(); err != nil {
-		cannot(t, "user namespaces are not allowed here: unshare --map-user=1000: "+err.Error())
-	}
-}
-
-// cannot ends a test that cannot run here.
-func cannot(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
+	return cmd
 }
 
 // await polls until the state that a test waits for is there.
@@ -217,6 +203,10 @@ func (p *process) start() *process {
 	if p.cmd.Stdin == nil {
 		p.stdin, _ = p.cmd.StdinPipe()
 	}
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	p.cmd.SysProcAttr.Setsid = true // nothing hangs on the terminal of the tests, if there is one
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -225,8 +215,7 @@ func (p *process) start() *process {
 		close(p.done)
 	}()
 	p.t.Cleanup(func() {
-		p.cmd.Process.Signal(unix.SIGCONT)
-		p.cmd.Process.Kill()
+		unix.Kill(-p.pid(), unix.SIGKILL) // its session: a host has several processes
 		<-p.done
 	})
 	return p

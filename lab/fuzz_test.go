@@ -1,6 +1,4 @@
-//go:build linux
-
-package tcpcliserv
+package lab
 
 import (
 	"bytes"

@@ -1,6 +1,4 @@
-//go:build linux
-
-package tcpcliserv
+package lab
 
 import (
 	"bufio"
@@ -33,7 +31,6 @@ type trace struct {
 // straced runs a program under strace, with its threads and children.
 func straced(t *testing.T, name string, args ...string) (*process, trace) {
 	t.Helper()
-	need(t, "strace")
 	tr := trace{t, filepath.Join(t.TempDir(), "trace")}
 	p := command(t, "strace", append([]string{"-ff", "-o", tr.prefix, filepath.Join(bin, name)}, args...)...)
 	return p.start(), tr
@@ -152,7 +149,7 @@ const tcpSocket = "socket(AF_INET, SOCK_STREAM, IPPROTO_IP)="
 
 // Each client makes the calls of its listing, from socket on, on its one thread.
 func TestSystemCallsOfClients(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	server(t, "tcpserv04")
@@ -180,7 +177,7 @@ func TestSystemCallsOfClients(t *testing.T) {
 // Each server makes the calls of its listing, and its child those of the child:
 // none for Socket, Bind, Listen and Accept.
 func TestSystemCallsOfServers(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
 	const (
@@ -254,10 +251,9 @@ func serveOne(t *testing.T, parent int) int {
 // Linux never lets accept fail with ECONNABORTED or EPROTO; strace does, and the
 // server calls it again. Any other error ends it.
 func TestAcceptAgain(t *testing.T) {
-	if elsewhere(t) {
+	if !onOwnHost(t) {
 		return
 	}
-	need(t, "strace")
 	inject := func(name, errno string) *process {
 		return start(t, "strace", "-o", "/dev/null", "-e", "inject=accept:error="+errno+":when=1..3", filepath.Join(bin, name))
 	}

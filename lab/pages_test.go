@@ -1,0 +1,341 @@
+package lab
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var update = flag.Bool("update", false, "rewrite the outputs in the pages from a real run")
+
+// A session is a block ```console of a page: commands and what they print.
+type session struct {
+	page, section string
+	first         int // line in the page, from 1
+	commands      []typed
+}
+
+// A typed command has a line that begins with "$ ", and further ones with "> ".
+type typed struct {
+	line    int // in the page, from 1
+	command string
+	output  []string
+}
+
+// readPage returns the lines of a page.
+func readPage(t *testing.T, page string) []string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(root, page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(string(b), "\n")
+}
+
+// sessions finds the blocks of a page.
+func sessions(t *testing.T, page string) []session {
+	var list []session
+	section, inside := "", false
+	for i, line := range readPage(t, page) {
+		switch {
+		case line == "```console":
+			list, inside = append(list, session{page: page, section: section, first: i + 1}), true
+		case inside && line == "```":
+			inside = false
+		case inside && strings.HasPrefix(line, "$ "):
+			s := &list[len(list)-1]
+			s.commands = append(s.commands, typed{line: i + 1, command: line[2:]})
+		case inside:
+			s := &list[len(list)-1]
+			if len(s.commands) == 0 {
+				t.Fatalf("%s:%d: a block begins with a command", page, i+1)
+			}
+			c := &s.commands[len(s.commands)-1]
+			if strings.HasPrefix(line, "> ") && len(c.output) == 0 {
+				c.command += "\n" + line[2:]
+			} else {
+				c.output = append(c.output, line)
+			}
+		case strings.HasPrefix(line, "## "), strings.HasPrefix(line, "### "):
+			section = strings.TrimLeft(line, "# ")
+		}
+	}
+	if inside {
+		t.Fatalf("%s: the last block has no end", page)
+	}
+	return list
+}
+
+// TestBlocks runs every block, each on a host of its own, and compares what its
+// commands print.
+func TestBlocks(t *testing.T) {
+	testBlocks(t, session.piped)
+}
+
+// TestBlocksByHand types every block into an interactive shell on a terminal.
+func TestBlocksByHand(t *testing.T) {
+	if !*update {
+		testBlocks(t, session.byHand)
+	}
+}
+
+func testBlocks(t *testing.T, run func(session, *testing.T) [][]string) {
+	lookAtSources()
+	for _, page := range []string{"README.md", "lab/README.md"} {
+		all := sessions(t, page)
+		got := make([][][]string, len(all))
+		t.Run(page, func(t *testing.T) {
+			for i, s := range all {
+				t.Run(fmt.Sprintf("%s, line %d", s.section, s.first), func(t *testing.T) {
+					t.Parallel()
+					got[i] = run(s, t)
+					if !*update {
+						s.compare(t, got[i])
+					}
+				})
+			}
+		})
+		if *update && !t.Failed() {
+			rewrite(t, page, all, got)
+		}
+	}
+}
+
+// rewrite writes what the commands have printed into the page.
+func rewrite(t *testing.T, page string, all []session, got [][][]string) {
+	lines := readPage(t, page)
+	var out []string
+	end := 0
+	for i, s := range all {
+		for k, c := range s.commands {
+			first := c.line + strings.Count(c.command, "\n")
+			out = append(out, lines[end:first]...)
+			out = append(out, got[i][k]...)
+			end = first + len(c.output)
+		}
+	}
+	out = append(out, lines[end:]...)
+	if err := os.WriteFile(filepath.Join(root, page), []byte(strings.Join(out, "\n")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shell prepares a shell on a new host.
+func (s session) shell(t *testing.T) *process {
+	shell := command(t, filepath.Join(root, "lab/host"))
+	shell.cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir(), "COLUMNS=200")
+	if slices.ContainsFunc(s.commands, func(c typed) bool { return strings.Contains(c.command, "--nproc") }) {
+		ordinary := asOrdinaryUser(t)
+		shell.cmd.Path, shell.cmd.Env, shell.cmd.SysProcAttr = ordinary.Path, append(ordinary.Env, "COLUMNS=200"), ordinary.SysProcAttr
+	}
+	return shell
+}
+
+// piped gives the commands of a session to a shell, each when all is quiet after
+// the one before, and returns the lines that each printed.
+func (s session) piped(t *testing.T) [][]string {
+	shell := s.shell(t)
+	shell.cmd.Stderr = shell.cmd.Stdout
+	marks := newOutput(t)
+	shell.cmd.ExtraFiles = []*os.File{marks.File} // descriptor 3 of the shell, and moved to 63
+	shell.start()
+	var got [][]string
+	printed := 0
+	setup := "exec 63>&3 3>&-; mark() { local status=$?; echo $1 >&63; return $status; }"
+	for _, c := range append([]typed{{command: setup}}, s.commands...) {
+		// The mark says that the shell has done the command, and keeps its $?.
+		shell.typed(fmt.Sprintf("%s\nmark %d\n", c.command, len(got)))
+		await(t, "the shell has done: "+c.command, func() bool {
+			return strings.HasSuffix(marks.String(), fmt.Sprintf("%d\n", len(got)))
+		})
+		quiet(t, shell.pid())
+		out := shell.out.String()[printed:]
+		printed += len(out)
+		got = append(got, lines(out))
+	}
+	return got[1:]
+}
+
+// lines splits an output, without the spaces at the end of a line.
+func lines(out string) []string {
+	list := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	for i := range list {
+		list[i] = strings.TrimRight(list[i], " ")
+	}
+	if len(list) == 1 && list[0] == "" {
+		return nil
+	}
+	return list
+}
+
+// What a terminal adds to what a page shows: the shell's lines about its jobs,
+// the terminal's name, and the + of the processes in its foreground.
+var (
+	job        = regexp.MustCompile(`(?m)(^\n)?^\[\d+\]([-+ ] +\S.*| \d+)\n`)
+	terminal   = regexp.MustCompile(`pts/\d+ *`)
+	foreground = regexp.MustCompile(`\b([A-Z][a-z]*)\+`)
+)
+
+// byHand types the commands of a session into an interactive shell on a terminal,
+// each when all is quiet after the one before.
+func (s session) byHand(t *testing.T) [][]string {
+	const prompt = "lab$ "
+	keyboard, tty := openTerminal(t)
+	shell := s.shell(t)
+	home := t.TempDir()
+	if err := os.WriteFile(filepath.Join(home, ".bashrc"), []byte("PS1='"+prompt+"' PS2=\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	os.Chmod(filepath.Dir(home), 0o755)
+	os.Chmod(home, 0o755)
+	shell.cmd.Env = append(shell.cmd.Env, "TERM=dumb", "HOME="+home)
+	for _, name := range []string{"GOCACHE", "GOPATH", "GOMODCACHE"} {
+		value, _ := exec.Command("go", "env", name).Output()
+		shell.cmd.Env = append(shell.cmd.Env, name+"="+strings.TrimSpace(string(value)))
+	}
+	shell.cmd.Stdin, shell.cmd.Stdout, shell.cmd.Stderr = tty, tty, tty
+	if shell.cmd.SysProcAttr == nil {
+		shell.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	shell.cmd.SysProcAttr.Setctty = true // and its descriptor 0 is it
+	shell.start()
+	tty.Close()
+	go io.Copy(shell.out, keyboard)
+
+	prompted := func() string { return strings.ReplaceAll(shell.out.String(), "\r\n", "\n") }
+	await(t, "the shell's prompt", func() bool { return strings.HasSuffix(prompted(), prompt) })
+	var got [][]string
+	for _, c := range s.commands {
+		printed := len(prompted())
+		prompts := strings.Count(prompted(), prompt)
+		fmt.Fprintf(keyboard, "%s\n", c.command)
+		await(t, "the prompt after: "+c.command, func() bool { return strings.Count(prompted(), prompt) > prompts })
+		quiet(t, shell.pid())
+		out := strings.ReplaceAll(prompted()[printed:], prompt, "")
+		out = strings.TrimPrefix(out, c.command+"\n") // the echo of what has been typed
+		out = foreground.ReplaceAllString(terminal.ReplaceAllString(job.ReplaceAllString(out, ""), "? "), "$1")
+		got = append(got, lines(out))
+	}
+	return got
+}
+
+// openTerminal makes a terminal, a very wide one, and returns its two ends.
+func openTerminal(t *testing.T) (keyboard, tty *os.File) {
+	t.Helper()
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { keyboard.Close() })
+	fd := int(keyboard.Fd())
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 2000})
+	}
+	if err == nil {
+		tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyboard, tty
+}
+
+// quiet waits until every process that descends from this one sleeps, and none
+// has been woken for a while: what a command has set off has come to rest.
+func quiet(t *testing.T, root int) {
+	t.Helper()
+	const rest = 60 * time.Millisecond
+	last, since := "", time.Now()
+	await(t, "all is quiet", func() bool {
+		state := activity(root)
+		if state != last || state == "" {
+			last, since = state, time.Now()
+		}
+		time.Sleep(5 * time.Millisecond)
+		return time.Since(since) > rest
+	})
+}
+
+// activity is how often each thread has been switched to, and empty while one of
+// them runs.
+func activity(root int) string {
+	var b strings.Builder
+	for pids := []int{root}; len(pids) > 0; pids = pids[1:] {
+		names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pids[0]))
+		for _, name := range names {
+			status, _ := os.ReadFile(name + "/status")
+			for _, line := range strings.Split(string(status), "\n") {
+				if strings.HasPrefix(line, "State:\tR") || strings.HasPrefix(line, "State:\tD") {
+					return ""
+				}
+				if strings.Contains(line, "ctxt_switches") {
+					b.WriteString(line)
+				}
+			}
+			below, _ := os.ReadFile(name + "/children")
+			for _, pid := range strings.Fields(string(below)) {
+				n, _ := strconv.Atoi(pid)
+				pids = append(pids, n)
+			}
+		}
+	}
+	return b.String()
+}
+
+// varies is what is compared by its shape: times and addresses in memory, and
+// numbers of five and more digits (ids, ephemeral ports).
+var (
+	varies   = regexp.MustCompile(`0x[0-9a-f]+|\d\d:\d\d:\d\d\.\d+|\d{5,}`)
+	isNumber = regexp.MustCompile(`^\d+$`)
+)
+
+// A match tells which number of a run stands for which number of the page; the
+// same one does throughout a block.
+type match struct{ there, back map[string]string }
+
+// line compares two lines by their fields.
+func (m match) line(want, got string) bool {
+	w, g := strings.Fields(want), strings.Fields(got)
+	return slices.EqualFunc(w, g, func(w, g string) bool {
+		return varies.ReplaceAllString(w, "#") == varies.ReplaceAllString(g, "#") &&
+			slices.EqualFunc(varies.FindAllString(w, -1), varies.FindAllString(g, -1), m.varying)
+	})
+}
+
+func (m match) varying(want, got string) bool {
+	if !isNumber.MatchString(want) || !isNumber.MatchString(got) {
+		return isNumber.MatchString(want) == isNumber.MatchString(got)
+	}
+	if m.there[want] == "" && m.back[got] == "" {
+		m.there[want], m.back[got] = got, want
+	}
+	return m.there[want] == got && m.back[got] == want
+}
+
+// compare reports the first command that prints something else.
+func (s session) compare(t *testing.T, got [][]string) {
+	m := match{map[string]string{}, map[string]string{}}
+	for i, c := range s.commands {
+		if !slices.EqualFunc(c.output, got[i], m.line) {
+			t.Errorf("section %q, %s:%d\n$ %s\nexpected:\n%s\ncame:\n%s",
+				s.section, s.page, c.line, c.command, strings.Join(c.output, "\n"), strings.Join(got[i], "\n"))
+			return
+		}
+	}
+}

@@ -1,0 +1,183 @@
+//go:build linux && (amd64 || arm64)
+
+package unp
+
+import (
+	"os"
+	ossignal "os/signal"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// sigaction(2) on top of the Go runtime.
+//
+// The kernel gets the disposition and the flags asked for, but the handler that
+// it calls is the runtime's: a Go function cannot run where a signal strikes. The
+// runtime passes the signal on, and a goroutine calls the handler on a thread of
+// its own, where it may do anything, even what is unsafe in C, such as printf.
+// main waits for it at its next call of unp, as in C, where main is what the
+// handler interrupts.
+
+// sigactiont is struct sigaction, but for sa_mask, which is always empty here: a
+// handler does not interrupt itself.
+type sigactiont struct {
+	handler Sigfunc
+	flags   uint64
+}
+
+// ksigaction is what rt_sigaction(2) takes, on amd64 as on arm64.
+type ksigaction struct {
+	handler  uintptr // 0 is SIG_DFL, 1 is SIG_IGN
+	flags    uint64
+	restorer uintptr
+	mask     uint64
+}
+
+const _SA_RESTART = 0x10000000
+
+// A catcher has the disposition of one signal, and calls its handler.
+type catcher struct {
+	handler Sigfunc
+	kernel  ksigaction
+	sigs    chan os.Signal // room for one: signals are not queued
+	idle    chan struct{}  // can be received from while no handler runs
+}
+
+var (
+	goAction ksigaction // how the runtime catches any signal
+	sigMu    sync.Mutex
+	catchers [1 + 64]catcher           // by signal number
+	catching atomic.Int32              // a signal that a catcher is for, or 0
+	arrived  = make(chan os.Signal, 1) // room for one: some signal came since main last waited
+)
+
+// asInC sets every signal to its default, as a C program finds it, where the
+// runtime catches it. The runtime keeps those that it needs, and has left SIGHUP
+// and SIGINT ignored if they were.
+func asInC() {
+	rtSigaction(unix.SIGURG, nil, &goAction)
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		switch signo {
+		case unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGURG:
+			continue
+		}
+		if ossignal.Ignored(signo) {
+			catchers[signo] = catcher{handler: SIG_IGN, kernel: ksigaction{handler: 1}}
+		} else if settable(signo) {
+			rtSigaction(signo, &ksigaction{}, nil)
+		}
+	}
+}
+
+// settable tells whether a process may choose what a signal does; threads use 32,
+// 33 and 34.
+func settable(signo unix.Signal) bool {
+	return signo >= 1 && signo <= 64 && signo != unix.SIGKILL && signo != unix.SIGSTOP && (signo < 32 || signo > 34)
+}
+
+func sigaction(signo unix.Signal, act, oact *sigactiont) error {
+	if !settable(signo) {
+		return unix.EINVAL
+	}
+	await() // a signal that has come by now is for the handler before
+	sigMu.Lock()
+	defer sigMu.Unlock()
+
+	c := &catchers[signo]
+	oact.handler, c.handler = c.handler, act.handler
+	switch {
+	case act.handler == nil:
+		c.kernel = ksigaction{}
+	case reflect.ValueOf(act.handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer():
+		c.kernel = ksigaction{handler: 1}
+	default:
+		c.kernel = goAction
+		c.kernel.flags = c.kernel.flags&^_SA_RESTART | act.flags
+	}
+	if !resuming.Load() {
+		c.start(signo)
+	}
+	var okernel ksigaction // for strace; c has noted better what it was
+	rtSigaction(signo, &c.kernel, &okernel)
+	return nil
+}
+
+func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(oact)), unsafe.Sizeof(act.mask), 0, 0)
+}
+
+// start has the runtime pass the signal on, if there is a handler for it. SIGPIPE
+// is passed on even if it is ignored: os.File asks the runtime, not the kernel,
+// whether to die of EPIPE.
+func (c *catcher) start(signo unix.Signal) {
+	if c.sigs != nil || c.kernel.handler == 0 || c.kernel.handler == 1 && signo != unix.SIGPIPE {
+		return
+	}
+	c.sigs, c.idle = make(chan os.Signal, 1), make(chan struct{})
+	go c.loop(signo)
+	ossignal.Notify(arrived, signo)
+	ossignal.Notify(c.sigs, signo)
+	catching.Store(int32(signo))
+}
+
+// startHandlers starts what a resuming child has not: a signal that came early
+// finds its handler in the kernel, and main at its place. SIGCHLD takes threads
+// that a child may never need: it has no children yet, and waits for its own Fork.
+func startHandlers() {
+	for signo := range catchers {
+		if c := &catchers[signo]; c.handler != nil && signo != int(unix.SIGCHLD) {
+			c.start(unix.Signal(signo))
+			rtSigaction(unix.Signal(signo), &c.kernel, nil) // as Notify may have set its own
+		}
+	}
+}
+
+func (c *catcher) loop(signo unix.Signal) {
+	for {
+		select {
+		case <-c.sigs:
+			sigMu.Lock()
+			handler := c.handler
+			sigMu.Unlock()
+			if handler == nil { // the handler has set SIG_DFL, and the signal came again meanwhile
+				unix.Kill(unix.Getpid(), signo)
+			} else {
+				handler(signo)
+			}
+		case c.idle <- struct{}{}:
+		}
+	}
+}
+
+// await lets main wait until the signals that have come are handled, and tells
+// whether there were any. A handler, on its own thread, does not wait.
+func await() bool {
+	signo := unix.Signal(catching.Load())
+	if signo == 0 {
+		return false
+	}
+	// Stop returns when the runtime has passed on every signal it holds.
+	passed := make(chan os.Signal, 1)
+	ossignal.Notify(passed, signo)
+	ossignal.Stop(passed)
+	if len(arrived) == 0 || unix.Gettid() != unix.Getpid() {
+		return false
+	}
+	<-arrived
+	sigMu.Lock()
+	started := catchers
+	sigMu.Unlock()
+	for _, c := range started {
+		for c.sigs != nil && len(c.sigs) > 0 {
+			<-c.idle
+		}
+		if c.sigs != nil {
+			<-c.idle
+		}
+	}
+	return true
+}
