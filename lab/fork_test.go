@@ -1,36 +1,216 @@
 package lab
 
 import (
-	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
-// forks starts the program in testdata that does what mode says.
-func forks(t *testing.T, mode ...string) *process {
-	return start(t, "forks", mode...)
+// forks starts the program in testdata that does what its argument says.
+func forks(t *testing.T, program ...string) *process {
+	return start(t, "forks", program...)
 }
 
-// A child of a child of a child works, each with the descriptors of its parent.
-func TestForkOfFork(t *testing.T) {
+// What a reader may make of a listing prints what it prints in C.
+func TestChangedListings(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	forks(t, "grandchild").ends(0, "great-grandchild: 3 3 4, bad file descriptor <nil>\n"+
-		"its status is 3\ngrandchild: 3 3 4\nits status is 2\nchild: 3 3 4\nits status is 1\nparent: 3\n", "")
+	defaults := ""
+	for signo := 1; signo <= 64; signo++ {
+		switch signo {
+		case 17, 18, 23, 28: // CHLD, CONT, URG, WINCH
+			defaults += "0 "
+		case 7, 8, 11, 19, 20, 21, 22, 32, 33, 34: // not asked for
+		default:
+			defaults += fmt.Sprint(128+signo, " ")
+		}
+	}
+	for program, stdout := range map[string]string{
+		"two":                   "first child\nsecond child\n",
+		"loop":                  "child 0\nchild 1\nchild 2\n",
+		"tree":                  "child 0 of child 0\nchild 1 of child 0\nchild 0\nchild 0 of child 1\nchild 1 of child 1\nchild 1\n",
+		"sockets":               "3 4\n3 4 3 stream datagram\n",
+		"remade in the child":   "3 3 datagram\n3 stream\n",
+		"grandchildren":         "great-grandchild: 3 3 4 bad file descriptor stream\nits status is 3\nits status is 2\nits status is 1\nparent: 3\n",
+		"closed standard input": "the child runs\n",
+		"unix.Close":            "the child runs\n",
+		"arguments":             "the child runs\n",
+		"blocked":               "0x200\n",
+		"handler":               "its status is 7\nits status is 6\n",
+		"handler in the child":  "caught\n",
+		"default":               defaults,
+		"dispositions":          strings.Repeat("SIG_DFL SIG_IGN f\n", 6) + "SIG_DFL\n",
+		"the handler before":    "1000\n",
+		"struck at once":        strings.Repeat("caught\n", 100),
+		"sleep a second":        "left: 0\n",
+		"stale line":            "true two\n",
+	} {
+		t.Run(program, func(t *testing.T) { forks(t, program).ends(0, stdout, "") })
+	}
 }
 
-// The child has its parent's handlers, also for the end of its own child.
-func TestForkHandler(t *testing.T) {
+// What main prints before Fork, its child does not print again; what main has made
+// to print with, prints in the child too.
+func TestPrintedOnce(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	forks(t, "handler").ends(0, "its status is 7\nits status is 6\n", "")
+	forks(t, "printers").ends(0, "once\nonce by Fputs\nchild\n", "once on standard error\nchild on standard error\n")
+	srv := server(t, "forks", "prints")
+	want := "before socket\nafter listen\n"
+	for range 3 {
+		client(t, "tcpcli01", srv)
+		want += "after accept\nin the child\n"
+	}
+	srv.printed(want)
+}
+
+// A daemon forks twice: its parent is init.
+func TestDaemon(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	p := forks(t, "daemon")
+	p.end()
+	p.printed("the daemon's parent is 1\n")
+}
+
+// A server that forgets Close(connfd) serves every client, and keeps the end of
+// each connection.
+func TestLeak(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	srv := server(t, "forks", "leak")
+	for n := 1; n <= 20; n++ {
+		cli := client(t, "tcpcli01", srv)
+		cli.stdin.Close()
+		await(t, "CLOSE_WAIT for each client", func() bool {
+			local, _ := tcpStates()
+			slices.Sort(local)
+			return slices.Equal(local, append(slices.Repeat([]string{"CLOSE_WAIT"}, n), "LISTEN"))
+		})
+	}
+}
+
+// Servers that differ from the listing in where they accept and fork.
+func TestChangedServers(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	if out, err := exec.Command("sysctl", "-qw", "net.ipv4.tcp_max_tw_buckets=0").CombinedOutput(); err != nil { // no TIME_WAIT
+		t.Fatalf("%v\n%s", err, out)
+	}
+	said := func(port int) string { // by the server, until it closes
+		conn, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", port))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		b, _ := io.ReadAll(conn)
+		return string(b)
+	}
+	t.Run("two accepts", func(t *testing.T) {
+		server(t, "forks", "two accepts")
+		for range 3 {
+			first, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if second := said(9877); second != "second, at 5\n" {
+				t.Errorf("second client: %q", second)
+			}
+			if b, _ := io.ReadAll(first); string(b) != "first, at 4\n" {
+				t.Errorf("first client: %q", b)
+			}
+		}
+	})
+	awaitFreePort(t)
+	t.Run("two listen", func(t *testing.T) {
+		srv := start(t, "forks", "two listen")
+		await(t, "two children", func() bool { return len(children(srv.pid())) == 2 })
+		for i, port := range []int{9877, 9878} {
+			for range 2 {
+				if got, want := said(port), fmt.Sprintln("child", i); got != want {
+					t.Errorf("port %d: %q, want %q", port, got, want)
+				}
+			}
+		}
+	})
+	awaitFreePort(t)
+	t.Run("prefork", func(t *testing.T) {
+		srv := start(t, "forks", "prefork")
+		await(t, "three children in accept", func() bool {
+			list := children(srv.pid())
+			return len(list) == 3 && !slices.ContainsFunc(list, func(s procStat) bool { return !inCall(s.pid, unix.SYS_ACCEPT) })
+		})
+		seen := map[string]int{}
+		for range 30 {
+			seen[said(9877)]++
+		}
+		if len(seen) != 3 || seen["child 0\n"]+seen["child 1\n"]+seen["child 2\n"] != 30 {
+			t.Errorf("served by %v", seen)
+		}
+	})
+	awaitFreePort(t)
+	t.Run("greeting", func(t *testing.T) {
+		server(t, "forks", "greeting")
+		for range 3 {
+			if got := said(9877); got != "greeting\nchild\n" {
+				t.Errorf("%q", got)
+			}
+		}
+	})
+	awaitFreePort(t)
+	t.Run("peer", func(t *testing.T) { // the child knows its address without asking the kernel
+		srv := server(t, "forks", "peer")
+		conn, err := dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		srv.ends(0, fmt.Sprintf("4 [127 0 0 1] %d 16\n", conn.LocalAddr().(*net.TCPAddr).Port), "")
+	})
+}
+
+// The path of a server does not grow with its connections, whether unp.Close or
+// unix.Close has closed them.
+func TestPathOfServer(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	for _, name := range []string{"tcpserv04", "forks"} {
+		srv := server(t, name, "unix.Close(connfd)")
+		var lengths []int
+		for range 50 {
+			cli := client(t, "tcpcli01", srv)
+			list := children(srv.pid())
+			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", list[len(list)-1].pid))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lengths = append(lengths, len(b))
+			cli.stdin.Close()
+			await(t, "the child ends", func() bool { return states(srv.pid())["S"] == 0 })
+		}
+		if slices.Max(lengths) != slices.Min(lengths) {
+			t.Errorf("%s: the environments of its children have %v bytes", name, lengths)
+		}
+		srv.signal(unix.SIGKILL)
+		srv.end()
+		awaitFreePort(t)
+	}
 }
 
 // The child's environment is its parent's, and what it starts starts afresh.
@@ -40,19 +220,36 @@ func TestForkEnvironment(t *testing.T) {
 	}
 	p := command(t, "forks", "environment")
 	p.cmd.Env = []string{"A=1", "B=2"}
-	p.start().ends(0, "in the child: \"\"\nA=1\nB=2\nits status is 0\nafter exec: 4\nits status is 0\n", "")
+	p.start().ends(0, "in the child: \"\"\nA=1\nB=2\nafter exec: 4\n", "")
 }
 
-// A main that takes another way in the child than in its parent ends there.
-func TestForkOtherWay(t *testing.T) {
+// Where Fork cannot do what it does in C, it says so, and names the lines.
+func TestForkErrors(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	for _, mode := range []string{"more", "fewer"} {
-		forks(t, mode, filepath.Join(t.TempDir(), "first")).ends(0, "its status is 1\n",
-			"fork error: main makes other sockets before Fork than its parent has open\n")
+	line := func(code string) int { // the first with this code in the program of another way
+		b, err := os.ReadFile("testdata/forks/forks.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, rest, _ := strings.Cut(string(b), `"another way"`)
+		if code == "Fgets" {
+			before, rest, _ = strings.Cut(string(b), `"read before"`)
+		}
+		between, _, _ := strings.Cut(rest, code)
+		return 1 + strings.Count(before+between, "\n")
 	}
-	forks(t, "closed").ends(0, "its status is 1\n", "fork error: descriptor 3 of the parent: Bad file descriptor\n")
+	forks(t, "another way", filepath.Join(t.TempDir(), "file")).ends(0, "its status is 1\n", // line by line
+		fmt.Sprintf("fork error: main is at line %d, where its parent was at line %d\n", line("\t\tunp.Socket(")+2, line("unp.Fork(")))
+	p := command(t, "forks", "read before")
+	p.cmd.Stdin = strings.NewReader("line\n")
+	p.start().ends(0, "its status is 1\n", fmt.Sprintf("fork error: main reads again at line %d, as its parent has done\n", line("Fgets")))
+	for _, program := range []string{"in a handler", "in a goroutine"} {
+		forks(t, program).ends(1, "", "fork error: only main can call Fork, not a signal handler or another goroutine\n")
+	}
+	forks(t, "too long").ends(1, "", "fork error: the 4000 calls of Socket, Accept and Fork that lead here do not fit into the child's environment\n")
+	start(t, "unshare", "--mount", filepath.Join(bin, "forks"), "noexec").ends(1, "", "fork error: No such file or directory\n")
 }
 
 // A variable that Fork has not made ends the program, whatever is in it.
@@ -60,32 +257,157 @@ func TestForgedFork(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	name := strings.Repeat("61", 16)
-	step := func(fd string) string { return fd + strings.Repeat("00", 16) }
-	for _, value := range []string{"", "3", "\xff\n%s", name, name + "00", name + step("00000003"), name[2:] + step("ffffffff"),
-		name + step("ffffffff") + "0", strings.Repeat("0", 100_000), name + step("ffffffff") + step("ffffffff") + step("00000000")} {
+	head, step := strings.Repeat("61", 16+8), strings.Repeat("00", 33)
+	for _, value := range []string{"", "3", "\xff\n%s", head, head + "00", head[2:] + step, head + step + "0", strings.Repeat("0", 100_000)} {
 		p := command(t, "tcpserv01")
 		p.cmd.Env = append(os.Environ(), "UNP_FORK="+value)
 		p.start().ends(1, "", fmt.Sprintf("UNP_FORK is not what Fork hands to its child: %q\n", value))
 	}
-	for fd, why := range map[string]string{"00000000": "Socket operation on non-socket", "00000009": "Bad file descriptor", "7fffffff": "Bad file descriptor", "fffffffe": "Bad file descriptor"} {
-		p := command(t, "tcpserv01")
-		p.cmd.Env = append(os.Environ(), "UNP_FORK="+name+step(fd)+step("ffffffff"))
-		b, _ := hex.DecodeString(fd)
-		number := int32(b[0])<<24 | int32(b[1])<<16 | int32(b[2])<<8 | int32(b[3])
-		p.start().ends(1, "", fmt.Sprintf("fork error: descriptor %d of the parent: %s\n", number, why))
+	p := command(t, "tcpserv01")
+	p.cmd.Env = append(os.Environ(), "UNP_FORK="+head+step)
+	if status := p.start().end(); status != 1 || !strings.HasPrefix(p.err.String(), "fork error: main is at line ") || strings.Count(p.err.String(), "\n") != 1 {
+		t.Errorf("a path that is not main's: status %d, %q", status, p.err.String())
 	}
-	p := command(t, "tcpserv01") // a way without descriptors
-	p.cmd.Env = append(os.Environ(), "UNP_FORK="+name+step("ffffffff"))
-	p.start().ends(1, "", "fork error: main makes other sockets before Fork than its parent has open\n")
 }
 
-// Where the program cannot be executed again, Fork says so.
-func TestForkError(t *testing.T) {
+// A child that is stopped makes the handler wait for it, and the server with it.
+func TestHandlerHoldsMain(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	start(t, "unshare", "--mount", filepath.Join(bin, "forks"), "noexec").ends(1, "", "fork error: No such file or directory\n")
+	srv := server(t, "tcpserv03")
+	first := client(t, "tcpcli01", srv)
+	child := children(srv.pid())[0].pid
+	unix.Kill(child, unix.SIGSTOP)
+	await(t, "a thread of the server waits", func() bool { return anyThreadInCall(srv.pid(), unix.SYS_WAIT4) })
+	second := start(t, "tcpcli01", "127.0.0.1")
+	second.typed("second\n")
+	await(t, "the second client waits for its echo", func() bool { return inCall(second.pid(), unix.SYS_READ) })
+	await(t, "the server has left accept", func() bool { return !inCall(srv.pid(), unix.SYS_ACCEPT) && stat(srv.pid()).state == "S" })
+	if n := len(children(srv.pid())); n != 1 || second.out.String() != "" {
+		t.Errorf("%d children, and the second client has %q", n, second.out.String())
+	}
+	unix.Kill(child, unix.SIGCONT)
+	first.stdin.Close()
+	first.ends(0, "hello\n", "")
+	second.printed("second\n")
+}
+
+func anyThreadInCall(pid, call int) bool {
+	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+	return slices.ContainsFunc(names, func(name string) bool {
+		b, _ := os.ReadFile(name)
+		return strings.HasPrefix(string(b), strconv.Itoa(call)+" ")
+	})
+}
+
+// With SIGPIPE ignored or caught, a program whose standard output nobody reads
+// goes on.
+func TestBrokenStandardOutput(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	for how, want := range map[string]struct {
+		status int
+		stderr string
+	}{
+		"default":            {128 + 13, ""},
+		"ignored":            {1, "printf fails: true\n"},
+		"caught":             {1, "caught\n"},
+		"ignored in a child": {1, "printf fails: true\n"},
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
+		p := command(t, "forks", "broken standard output", how)
+		p.cmd.Stdout = w
+		p.start()
+		w.Close()
+		p.ends(want.status, "", want.stderr)
+	}
+}
+
+// Sleep ends early for a handler, and for nothing else.
+func TestSleep(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	asleep := func(p *process) {
+		await(t, "it sleeps", func() bool {
+			return inCall(p.pid(), unix.SYS_CLOCK_NANOSLEEP) || inCall(p.pid(), unix.SYS_RESTART_SYSCALL)
+		})
+	}
+	p := forks(t, "sleep")
+	for _, signo := range []unix.Signal{unix.SIGWINCH, unix.SIGURG, unix.SIGCONT} {
+		asleep(p)
+		p.signal(signo)
+	}
+	asleep(p)
+	p.stop()
+	p.signal(unix.SIGCONT)
+	asleep(p)
+	p.signal(unix.SIGUSR1)
+	if status := p.end(); status != 0 || !regexp.MustCompile(`^left: (9\d|100)\n$`).MatchString(p.out.String()) {
+		t.Errorf("status %d, %q", status, p.out.String())
+	}
+}
+
+// When a call fails with EINTR, the handler has returned.
+func TestInterruptedConnect(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	// To 192.0.2.2 the kernel sends, and nobody is there.
+	if out, err := exec.Command("bash", "-c", `ip link add eth0 type veth peer name eth1 && ip link set eth0 up && ip link set eth1 up && ip addr add 192.0.2.1/24 dev eth0 &&
+		ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev eth0`).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for range 50 {
+		p := forks(t, "connect")
+		await(t, "it is in connect", func() bool { return inCall(p.pid(), unix.SYS_CONNECT) })
+		p.signal(unix.SIGUSR1)
+		p.ends(1, "", "caught\nconnect error: Interrupted system call\n")
+	}
+}
+
+// str_echo reads again after EINTR; a Fork after an accept that was interrupted
+// finds its way.
+func TestInterruptedServer(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	srv := server(t, "forks", "interrupted echo")
+	cli := client(t, "tcpcli01", nil)
+	child := children(srv.pid())[0].pid
+	await(t, "the child is in read", func() bool { return inCall(child, unix.SYS_READ) })
+	unix.Kill(child, unix.SIGUSR1)
+	srv.printed("caught\n")
+	cli.typed("again\n")
+	cli.printed("hello\nagain\n")
+	cli.stdin.Close()
+	srv.ends(0, "caught\n", "")
+	awaitFreePort(t)
+
+	srv = server(t, "forks", "interrupted accept")
+	srv.signal(unix.SIGUSR1)
+	srv.printed("caught\nEINTR\n")
+	srv.accepts()
+	conn, err := dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	srv.ends(0, "caught\nEINTR\nthe child runs\n", "")
+}
+
+// A handler that has set the signal to its default does not get it again.
+func TestDefaultAgain(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	forks(t, "default again").ends(128+10, "", "")
 }
 
 // Where the kernel allows no process more, Fork says so and ends the server. Where
@@ -118,17 +440,4 @@ func TestProcessLimit(t *testing.T) {
 	if seen["no process"] == 0 || seen["no thread"] == 0 || seen["served"] == 0 {
 		t.Errorf("seen: %v", seen)
 	}
-}
-
-// The child knows the peer's address without asking the kernel.
-func TestForkPeer(t *testing.T) {
-	if !onOwnHost(t) {
-		return
-	}
-	srv := server(t, "forks", "accept")
-	conn, err := net.Dial("tcp", "127.0.0.1:9877")
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.ends(0, fmt.Sprintf("child: 4 127.0.0.1 port %d, 16 bytes\nits status is 0\n", conn.LocalAddr().(*net.TCPAddr).Port), "")
 }

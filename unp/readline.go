@@ -20,22 +20,18 @@ type myRead int
 func (fd myRead) Read(buf []byte) (int, error) {
 again:
 	n, err := unix.Read(int(fd), buf)
-	await()
-	if err == unix.EINTR {
+	if await(); err == unix.EINTR {
 		goto again
-	} else if err != nil {
-		return 0, err
 	} else if n == 0 {
-		return 0, io.EOF
+		err = io.EOF
 	}
-	return n, nil
+	return max(n, 0), err
 }
 
 func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
-	await()
-	if resuming.Load() {
+	if await(); resuming.Load() {
 		at, _ := here()
-		ErrQuit("fork error: at %v main reads again, which its parent has done", at)
+		ErrQuit("fork error: main reads again at line %d, as its parent has done", at.Line)
 	}
 	*ptr = (*ptr)[:0]
 	for n := 1; n < maxlen; n++ {

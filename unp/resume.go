@@ -5,15 +5,9 @@ package unp
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
-	"math"
 	"os"
-	"path/filepath"
-	"reflect"
 	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -49,26 +43,23 @@ const resumeVar = "UNP_FORK"
 // A step is a call of Socket, Accept or Fork.
 type step struct {
 	At    place
-	N     int32      // its result: a descriptor, a process id, or -1
+	N     int32      // its result: a descriptor or a process id
 	Open  bool       // N is a descriptor that has not been closed
-	Errno uint32     // from accept, as are the next two
-	Peer  SockaddrIn // cliaddr
-	Salen Socklen    // clilen
+	Peer  SockaddrIn // what accept returned besides
+	Salen Socklen
 }
 
-// A place is where a call of unp stands, and by which calls main got there. Both
-// are program counters, counted from a function of unp: code may move.
-type place struct{ PC, Calls int32 }
+// A place is where main calls unp: the line, and in one number the lines of all
+// calls that lead there.
+type place struct{ Line, Calls int32 }
 
 var (
 	parent struct {
 		Comm [16]byte // the name that ps shows, which exec would change to "exe"
 		Mask uint64   // the signals that main's thread blocks
 	}
-	args     = slices.Clone(os.Args)
-	base     = reflect.ValueOf(Htons).Pointer()
+	args     = append([]string(nil), os.Args...)
 	resuming atomic.Bool // until Fork has returned 0
-	pathMu   sync.Mutex  // a signal handler, on its thread, may call Close
 	path     []step      // as far as main has come
 	ahead    []step      // what main, resuming, has yet to go
 
@@ -97,28 +88,31 @@ func init() {
 		ErrQuit("%s is not what Fork hands to its child: %q", resumeVar, value)
 	}
 	resuming.Store(true)
-	closed := os.NewFile(math.MaxInt32, "closed")
+	closed := os.NewFile(1<<31-1, "closed")
 	closed.Close()
-	for i, file := range printers {
-		printing[i], *file = *file, *closed
-	}
+	printing = [2]os.File{*os.Stdout, *os.Stderr}
+	*os.Stdout, *os.Stderr = *closed, *closed
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&parent.Comm)), 0, 0, 0)
 }
 
 // resume returns the next step of the path, which main must take too.
 func resume() step {
-	at, _ := here()
 	next := ahead[0]
-	if at != next.At {
-		ErrQuit("fork error: main comes to %v, but in its parent it came to %v", at, next.At)
+	if at, _ := here(); at != next.At {
+		ErrQuit("fork error: main is at line %d, where its parent was at line %d", at.Line, next.At.Line)
 	}
 	path, ahead = append(path, next), ahead[1:]
 	if len(ahead) == 0 {
 		resuming.Store(false)
-		for i, file := range printers {
-			*file = printing[i]
+		*printers[0], *printers[1] = printing[0], printing[1]
+		// A signal that has come early finds its handler in the kernel, and main at
+		// its place. The handler of SIGCHLD takes threads that a child may never need:
+		// it has no children yet, and waits for its own Fork.
+		for signo := range catchers {
+			if c := &catchers[signo]; signo != int(unix.SIGCHLD) && c.start(unix.Signal(signo)) {
+				rtSigaction(unix.Signal(signo), &c.kernel, nil) // as Notify may have set its own
+			}
 		}
-		startHandlers()
 		unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{Val: [16]uint64{parent.Mask}}, nil)
 		await()
 	}
@@ -126,9 +120,10 @@ func resume() step {
 }
 
 // resumeEnv is the environment of a child that main makes here.
-func resumeEnv(at place) []string {
-	pathMu.Lock()
-	defer pathMu.Unlock()
+func resumeEnv() []string {
+	at, _ := here()
+	mu.Lock()
+	defer mu.Unlock()
 	state, _ := binary.Append(nil, binary.BigEndian, parent)
 	state, _ = binary.Append(state, binary.BigEndian, append(path, step{At: at}))
 	return append(os.Environ(), resumeVar+"="+hex.EncodeToString(state))
@@ -139,45 +134,25 @@ func resumeEnv(at place) []string {
 func here() (at place, main bool) {
 	var pcs [256]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
-	for more := true; more; {
-		var frame runtime.Frame
-		if frame, more = frames.Next(); strings.HasPrefix(frame.Function, "tcpcliserv/unp.") {
+	for frame, more := frames.Next(); more; frame, more = frames.Next() {
+		switch {
+		case strings.HasPrefix(frame.Function, "tcpcliserv/unp."):
 			continue
+		case frame.Function == "runtime.main":
+			return at, true
+		case at.Line == 0:
+			at.Line = int32(frame.Line)
 		}
-		pc := int32(frame.PC - base)
-		if at.Calls == 0 {
-			at.PC = pc
-		}
-		at.Calls = at.Calls*31 + pc
-		main = main || frame.Function == "runtime.main"
+		at.Calls = at.Calls*31 + int32(frame.Line)
 	}
-	return at, main
-}
-
-func (at place) String() string {
-	frame, _ := runtime.CallersFrames([]uintptr{base + uintptr(at.PC) + 1}).Next()
-	return fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
-}
-
-// made adds a step to the path, if main has made it. A descriptor's number is
-// free for it because unp.Close or unix.Close has closed the one before.
-func made(s step) {
-	if s.Open {
-		closed(int(s.N))
-	}
-	at, main := here()
-	if s.At = at; main {
-		pathMu.Lock()
-		defer pathMu.Unlock()
-		path = append(path, s)
-	}
+	return at, false
 }
 
 // closed marks a descriptor as closed.
 func closed(fd int) {
 	readBufs.Delete(fd)
-	pathMu.Lock()
-	defer pathMu.Unlock()
+	mu.Lock()
+	defer mu.Unlock()
 	for i := range path {
 		if path[i].N == int32(fd) {
 			path[i].Open = false
@@ -185,17 +160,22 @@ func closed(fd int) {
 	}
 }
 
-// nextRound forgets the rounds of a server that is about to accept, from the
-// earliest on since which all descriptors are closed.
-func nextRound() {
-	at, _ := here()
-	pathMu.Lock()
-	defer pathMu.Unlock()
-	first := len(path)
-	for i := len(path) - 1; i >= 0 && !path[i].Open; i-- {
+// made adds a step to the path, if main has made it. Before it adds Accept's, it
+// forgets the rounds of the server since which every descriptor is closed.
+func made(s step) {
+	if s.Open {
+		closed(int(s.N)) // by unix.Close, if it has not been by unp's
+	}
+	at, main := here()
+	mu.Lock()
+	defer mu.Unlock()
+	kept := len(path)
+	for i := kept - 1; i >= 0 && !path[i].Open && s.Salen > 0; i-- {
 		if path[i].At == at {
-			first = i
+			kept = i
 		}
 	}
-	path = path[:first]
+	if s.At = at; main {
+		path = append(path[:kept], s)
+	}
 }

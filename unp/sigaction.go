@@ -6,6 +6,7 @@ import (
 	"os"
 	ossignal "os/signal"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -48,44 +49,35 @@ type catcher struct {
 }
 
 var (
-	goAction ksigaction // how the runtime catches any signal
-	sigMu    sync.Mutex
-	catchers [1 + 64]catcher           // by signal number
-	catching atomic.Int32              // a signal that a catcher is for, or 0
-	arrived  = make(chan os.Signal, 1) // room for one: some signal came since main last waited
+	fixed    = []unix.Signal{unix.SIGKILL, unix.SIGSTOP, 32, 33, 34}              // the last three are for threads
+	needed   = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGURG} // by the runtime
+	goAction ksigaction                                                           // how the runtime catches any signal
+	mu       sync.Mutex                                                           // a handler, on its own thread, may call what main calls
+	catchers [1 + 64]catcher                                                      // by signal number
+	catching atomic.Int32                                                         // a signal that a catcher is for, or 0
+	arrived  = make(chan os.Signal, 1)                                            // room for one: some signal came since main last waited
 )
 
 // asInC sets every signal to its default, as a C program finds it, where the
 // runtime catches it. The runtime keeps those that it needs, and has left SIGHUP
 // and SIGINT ignored if they were.
 func asInC() {
-	rtSigaction(unix.SIGURG, nil, &goAction)
 	for signo := unix.Signal(1); signo <= 64; signo++ {
-		switch signo {
-		case unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGURG:
-			continue
-		}
 		if ossignal.Ignored(signo) {
 			catchers[signo] = catcher{handler: SIG_IGN, kernel: ksigaction{handler: 1}}
-		} else if settable(signo) {
-			rtSigaction(signo, &ksigaction{}, nil)
+		} else if !slices.Contains(fixed, signo) && !slices.Contains(needed, signo) {
+			rtSigaction(signo, &ksigaction{}, &goAction)
 		}
 	}
-}
-
-// settable tells whether a process may choose what a signal does; threads use 32,
-// 33 and 34.
-func settable(signo unix.Signal) bool {
-	return signo >= 1 && signo <= 64 && signo != unix.SIGKILL && signo != unix.SIGSTOP && (signo < 32 || signo > 34)
 }
 
 func sigaction(signo unix.Signal, act, oact *sigactiont) error {
-	if !settable(signo) {
+	if signo < 1 || signo > 64 || slices.Contains(fixed, signo) {
 		return unix.EINVAL
 	}
 	await() // a signal that has come by now is for the handler before
-	sigMu.Lock()
-	defer sigMu.Unlock()
+	mu.Lock()
+	defer mu.Unlock()
 
 	c := &catchers[signo]
 	oact.handler, c.handler = c.handler, act.handler
@@ -98,11 +90,8 @@ func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 		c.kernel = goAction
 		c.kernel.flags = c.kernel.flags&^_SA_RESTART | act.flags
 	}
-	if !resuming.Load() {
-		c.start(signo)
-	}
-	var okernel ksigaction // for strace; c has noted better what it was
-	rtSigaction(signo, &c.kernel, &okernel)
+	c.start(signo)
+	rtSigaction(signo, &c.kernel, &ksigaction{}) // strace shows what it was
 	return nil
 }
 
@@ -113,36 +102,25 @@ func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
 // start has the runtime pass the signal on, if there is a handler for it. SIGPIPE
 // is passed on even if it is ignored: os.File asks the runtime, not the kernel,
 // whether to die of EPIPE.
-func (c *catcher) start(signo unix.Signal) {
-	if c.sigs != nil || c.kernel.handler == 0 || c.kernel.handler == 1 && signo != unix.SIGPIPE {
-		return
+func (c *catcher) start(signo unix.Signal) bool {
+	if c.sigs != nil || resuming.Load() || c.kernel.handler == 0 || c.kernel.handler == 1 && signo != unix.SIGPIPE {
+		return false
 	}
 	c.sigs, c.idle = make(chan os.Signal, 1), make(chan struct{})
 	go c.loop(signo)
 	ossignal.Notify(arrived, signo)
 	ossignal.Notify(c.sigs, signo)
 	catching.Store(int32(signo))
-}
-
-// startHandlers starts what a resuming child has not: a signal that came early
-// finds its handler in the kernel, and main at its place. SIGCHLD takes threads
-// that a child may never need: it has no children yet, and waits for its own Fork.
-func startHandlers() {
-	for signo := range catchers {
-		if c := &catchers[signo]; c.handler != nil && signo != int(unix.SIGCHLD) {
-			c.start(unix.Signal(signo))
-			rtSigaction(unix.Signal(signo), &c.kernel, nil) // as Notify may have set its own
-		}
-	}
+	return true
 }
 
 func (c *catcher) loop(signo unix.Signal) {
 	for {
 		select {
 		case <-c.sigs:
-			sigMu.Lock()
+			mu.Lock()
 			handler := c.handler
-			sigMu.Unlock()
+			mu.Unlock()
 			if handler == nil { // the handler has set SIG_DFL, and the signal came again meanwhile
 				unix.Kill(unix.Getpid(), signo)
 			} else {
@@ -168,14 +146,11 @@ func await() bool {
 		return false
 	}
 	<-arrived
-	sigMu.Lock()
+	mu.Lock()
 	started := catchers
-	sigMu.Unlock()
+	mu.Unlock()
 	for _, c := range started {
-		for c.sigs != nil && len(c.sigs) > 0 {
-			<-c.idle
-		}
-		if c.sigs != nil {
+		for busy := c.sigs != nil; busy; busy = len(c.sigs) > 0 {
 			<-c.idle
 		}
 	}

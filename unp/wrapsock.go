@@ -85,22 +85,18 @@ again:
 // [Fork] resumes, it hands back the parent's descriptor and the peer's address,
 // without a system call.
 func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
-	var s step
 	if await(); resuming.Load() {
-		s = resume()
+		s := resume()
 		*sa, *salen = s.Peer, s.Salen
-	} else {
-		nextRound()
-		*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
-		n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
-		await()
-		s = step{N: int32(n), Open: err == 0, Errno: uint32(err), Peer: *sa, Salen: *salen}
-		made(s)
+		return int(s.N), nil
 	}
-	if s.Errno != 0 {
-		return -1, unix.Errno(s.Errno)
+	*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
+	n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
+	if await(); err != 0 {
+		return -1, err
 	}
-	return int(s.N), nil
+	made(step{N: int32(n), Open: true, Peer: *sa, Salen: *salen})
+	return int(n), nil
 }
 
 // SetsockoptLinger is Setsockopt for the option SO_LINGER, whose value is a

@@ -16,19 +16,18 @@ func Fork() int {
 	if await(); resuming.Load() {
 		return int(resume().N)
 	}
-	at, main := here()
-	if !main {
-		ErrQuit("fork error: at %v Fork is called by a signal handler or another goroutine, and only main can", at)
+	if _, main := here(); !main {
+		ErrQuit("fork error: only main can call Fork, not a signal handler or another goroutine")
 	}
-	sigMu.Lock()
+	mu.Lock()
 	catchers[unix.SIGCHLD].start(unix.SIGCHLD)
-	sigMu.Unlock()
+	mu.Unlock()
 
 	// A signal that is sent to the child waits until its main is here.
 	all, old := unix.Sigset_t{Val: [16]uint64{^uint64(1 << (unix.SIGURG - 1))}}, unix.Sigset_t{}
 	unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old)
 	parent.Mask = old.Val[0]
-	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: resumeEnv(at), Files: []uintptr{0, 1, 2}})
+	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: resumeEnv(), Files: []uintptr{0, 1, 2}})
 	unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
 	if err == unix.E2BIG {
 		ErrQuit("fork error: the %d calls of Socket, Accept and Fork that lead here do not fit into the child's environment", len(path))
@@ -54,10 +53,7 @@ func Close(fd int) {
 // returns the seconds that were left then, else 0, as sleep(3) does (Figure 5.14).
 func Sleep(seconds uint) uint {
 	left := unix.Timespec{Sec: int64(seconds)}
-	if await(); resuming.Load() {
-		return 0
-	}
-	for unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &left, &left) == unix.EINTR {
+	for await(); !resuming.Load() && unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &left, &left) == unix.EINTR; {
 		if await() {
 			return uint(left.Sec)
 		}

@@ -8,8 +8,7 @@ func writen(fd int, ptr []byte) error {
 	await()
 	for len(ptr) > 0 && !resuming.Load() {
 		nwritten, err := unix.Write(fd, ptr)
-		await()
-		if err == unix.EINTR {
+		if await(); err == unix.EINTR {
 			nwritten = 0 // and call write() again
 		} else if err != nil {
 			return err

@@ -1,7 +1,8 @@
-// Forks does what its argument says with Fork.
+// Forks does what its argument says with Fork: what a reader may make of a listing.
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,102 +12,369 @@ import (
 	"tcpcliserv/unp"
 )
 
-func say(format string, a ...any) { unp.Fputs(fmt.Appendf(nil, format+"\n", a...), os.Stdout) }
+func main() { programs[os.Args[1]]() }
 
-func wait(pid int) {
-	var stat unix.WaitStatus
-	unix.Wait4(pid, &stat, 0, nil)
-	say("its status is %d", stat.ExitStatus())
-}
-
-func socket() int { return unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0) }
-
-func main() {
-	switch os.Args[1] {
-	case "grandchild": // and a great-grandchild, with a socket from each
-		one := socket()
-		if pid := unp.Fork(); pid == 0 {
-			unp.Close(one)
-			two := socket() // at the number that is free again
-			three := socket()
-			if pid := unp.Fork(); pid == 0 {
-				unp.Close(two)
-				if pid := unp.Fork(); pid == 0 {
-					_, err := unix.GetsockoptInt(two, unix.SOL_SOCKET, unix.SO_TYPE)
-					_, open := unix.GetsockoptInt(three, unix.SOL_SOCKET, unix.SO_TYPE)
-					say("great-grandchild: %d %d %d, %v %v", one, two, three, err, open)
-					os.Exit(3)
-				} else {
-					wait(pid)
-				}
-				say("grandchild: %d %d %d", one, two, three)
-				os.Exit(2)
-			} else {
-				wait(pid)
-			}
-			say("child: %d %d %d", one, two, three)
-			os.Exit(1)
-		} else {
-			wait(pid)
+var programs = map[string]func(){
+	"two": func() {
+		if unp.Fork() == 0 {
+			fmt.Println("first child")
+			os.Exit(0)
 		}
-		say("parent: %d", one)
+		wait()
+		if unp.Fork() == 0 {
+			fmt.Println("second child")
+			os.Exit(0)
+		}
+		wait()
+	},
 
-	case "environment": // nothing of it reaches a program that the child starts
-		socket()
-		if pid := unp.Fork(); pid == 0 {
-			say("in the child: %q", os.Getenv("UNP_FORK"))
+	"loop": func() {
+		for i := 0; i < 3; i++ {
+			if unp.Fork() == 0 {
+				fmt.Println("child", i)
+				os.Exit(0)
+			}
+			wait()
+		}
+	},
+
+	"tree": func() {
+		for i := range 2 {
+			if unp.Fork() == 0 {
+				for k := range 2 {
+					if unp.Fork() == 0 {
+						fmt.Println("child", k, "of child", i)
+						os.Exit(0)
+					}
+					wait()
+				}
+				fmt.Println("child", i)
+				os.Exit(0)
+			}
+			wait()
+		}
+	},
+
+	"sockets": func() {
+		a := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		b := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if unp.Fork() == 0 {
+			fmt.Println(a, b)
+			os.Exit(0)
+		}
+		wait()
+		unp.Close(a)
+		c := unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		if unp.Fork() == 0 {
+			fmt.Println(a, b, c, socketType(b), socketType(c))
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"remade in the child": func() {
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if unp.Fork() == 0 {
+			unp.Close(fd)
+			other := unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+			if unp.Fork() == 0 {
+				fmt.Println(fd, other, socketType(other))
+				os.Exit(0)
+			}
+			wait()
+			os.Exit(0)
+		}
+		wait()
+		fmt.Println(fd, socketType(fd))
+	},
+
+	"grandchildren": func() { // with a socket from each
+		one := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if unp.Fork() == 0 {
+			unp.Close(one)
+			two := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0) // at the number that is free again
+			three := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+			if unp.Fork() == 0 {
+				unp.Close(two)
+				if unp.Fork() == 0 {
+					fmt.Println("great-grandchild:", one, two, three, socketType(two), socketType(three))
+					os.Exit(3)
+				}
+				wait()
+				os.Exit(2)
+			}
+			wait()
+			os.Exit(1)
+		}
+		wait()
+		fmt.Println("parent:", one)
+	},
+
+	"daemon": func() {
+		if unp.Fork() != 0 {
+			os.Exit(0)
+		}
+		if unp.Fork() != 0 {
+			os.Exit(0)
+		}
+		for unix.Getppid() != 1 {
+			unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+		}
+		fmt.Println("the daemon's parent is", unix.Getppid())
+	},
+
+	"closed standard input": func() {
+		unp.Close(0)
+		if unp.Fork() == 0 {
+			fmt.Println("the child runs")
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"unix.Close": func() { // behind the back of unp
+		unix.Close(unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
+		if unp.Fork() == 0 {
+			fmt.Println("the child runs")
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"printers": func() { // made before Fork, they print after it
+		out := bufio.NewWriter(os.Stdout)
+		fmt.Println("once")
+		fmt.Fprintln(os.Stderr, "once on standard error")
+		unp.Fputs([]byte("once by Fputs\n"), os.Stdout)
+		os.Stdout = os.Stderr
+		if unp.Fork() == 0 {
+			fmt.Fprintln(out, "child")
+			out.Flush()
+			fmt.Println("child on standard error")
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"arguments": func() { // that main has changed
+		os.Args = os.Args[:1]
+		if unp.Fork() == 0 {
+			fmt.Println("the child runs")
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"environment": func() { // nothing of Fork reaches a program that the child starts
+		unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if unp.Fork() == 0 {
+			fmt.Printf("in the child: %q\n", os.Getenv("UNP_FORK"))
 			out, _ := exec.Command("/usr/bin/env").Output()
 			os.Stdout.Write(out)
 			syscall.Exec("/proc/self/exe", []string{os.Args[0], "exec"}, os.Environ())
-		} else {
-			wait(pid)
 		}
-	case "exec":
-		fd := socket()
-		if pid := unp.Fork(); pid == 0 {
+		wait()
+	},
+	"exec": func() {
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if unp.Fork() == 0 {
 			os.Exit(0)
-		} else {
-			wait(pid)
 		}
-		say("after exec: %d", fd)
+		wait()
+		fmt.Println("after exec:", fd)
+	},
 
-	case "more", "fewer": // than in the parent, from which the child cannot tell
+	"another way": func() { // as its argument, a file, is there or not
 		_, err := os.Stat(os.Args[2])
 		os.WriteFile(os.Args[2], nil, 0o600)
-		first := err != nil
-		socket()
-		if first == (os.Args[1] == "fewer") {
-			socket()
+		unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if err == nil {
+			unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		}
-		if pid := unp.Fork(); pid == 0 {
-			say("the child runs")
-		} else {
-			wait(pid)
-		}
-
-	case "once":
-		fd := socket()
 		if unp.Fork() == 0 {
-			say("the child has %d", fd)
+			fmt.Println("the child runs")
+			os.Exit(0)
 		}
+		wait()
+	},
 
-	case "inet_pton":
+	"read before": func() {
+		var line []byte
+		unp.Fgets(&line, unp.MAXLINE, unp.Stdin)
+		if unp.Fork() == 0 {
+			fmt.Println("the child runs")
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"in a handler": func() {
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Fork() })
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unp.Sleep(60)
+	},
+
+	"in a goroutine": func() {
+		go unp.Fork()
+		unp.Sleep(60)
+	},
+
+	"too long": func() {
+		for range 4000 {
+			unp.Close(unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
+		}
+		unp.Fork()
+	},
+
+	"noexec": func() { // /proc is empty
+		if err := unix.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
+			panic(err)
+		}
+		unp.Fork()
+	},
+
+	"blocked": func() { // the child blocks the signals that its parent blocks
+		var set, old unix.Sigset_t
+		set.Val[0] = 1 << (unix.SIGUSR1 - 1)
+		unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil)
+		if unp.Fork() == 0 {
+			unix.PthreadSigmask(unix.SIG_BLOCK, nil, &old)
+			fmt.Printf("%#x\n", old.Val[0])
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"once": func() {
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if unp.Fork() == 0 {
+			fmt.Println("the child has", fd)
+		}
+	},
+
+	"inet_pton": func() {
 		var addr [4]byte
 		unp.InetPton(unix.AF_INET, os.Args[2], &addr)
 		os.Stdout.Write(addr[:])
+	},
 
-	case "closed": // behind the back of unp
-		unix.Close(socket())
-		if pid := unp.Fork(); pid == 0 {
-			say("the child runs")
-		} else {
-			wait(pid)
+	// Servers.
+
+	"peer": func() { // the peer's address comes along
+		listenfd, cliaddr, clilen := listen(unp.SERV_PORT), unp.SockaddrIn{}, unp.Socklen(unp.SizeofSockaddrIn)
+		connfd := unp.Accept(listenfd, &cliaddr, &clilen)
+		if unp.Fork() == 0 {
+			fmt.Println(connfd, cliaddr.Addr, unp.Htons(cliaddr.Port), clilen)
+			os.Exit(0)
 		}
+		wait()
+	},
 
-	case "handler": // the child's handler is its parent's
+	"leak": func() { // without Close(connfd)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			if unp.Fork() == 0 {
+				unp.Close(listenfd)
+				unp.StrEcho(connfd)
+				os.Exit(0)
+			}
+		}
+	},
+
+	"unix.Close(connfd)": func() {
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			if unp.Fork() == 0 {
+				unp.StrEcho(connfd)
+				os.Exit(0)
+			}
+			unix.Close(connfd)
+		}
+	},
+
+	"prints": func() {
+		fmt.Println("before socket")
+		listenfd := listen(unp.SERV_PORT)
+		fmt.Println("after listen")
+		for {
+			connfd := accept(listenfd)
+			fmt.Println("after accept")
+			if unp.Fork() == 0 {
+				fmt.Println("in the child")
+				unp.StrEcho(connfd)
+				os.Exit(0)
+			}
+			unp.Close(connfd)
+		}
+	},
+
+	"two accepts": func() { // a pair of clients for each child
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			one := accept(listenfd)
+			two := accept(listenfd)
+			if unp.Fork() == 0 {
+				unp.Writen(one, fmt.Appendf(nil, "first, at %d\n", one))
+				unp.Writen(two, fmt.Appendf(nil, "second, at %d\n", two))
+				os.Exit(0)
+			}
+			unp.Close(one)
+			unp.Close(two)
+		}
+	},
+
+	"two listen": func() { // on two ports, with a child for each
+		for i, fd := range []int{listen(9877), listen(9878)} {
+			if unp.Fork() == 0 {
+				for {
+					connfd := accept(fd)
+					unp.Writen(connfd, fmt.Appendln(nil, "child", i))
+					unp.Close(connfd)
+				}
+			}
+		}
+		wait()
+	},
+
+	"prefork": func() { // children that accept on one socket, and fork in their turn
+		listenfd := listen(unp.SERV_PORT)
+		for i := range 3 {
+			if unp.Fork() == 0 {
+				for {
+					connfd := accept(listenfd)
+					if unp.Fork() == 0 {
+						unp.Writen(connfd, fmt.Appendln(nil, "child", i))
+						os.Exit(0)
+					}
+					unp.Close(connfd)
+					unix.Wait4(-1, nil, 0, nil)
+				}
+			}
+		}
+		wait()
+	},
+
+	"greeting": func() { // from the parent, once
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			unp.Writen(connfd, []byte("greeting\n"))
+			if unp.Fork() == 0 {
+				unp.Writen(connfd, []byte("child\n"))
+				os.Exit(0)
+			}
+			unp.Close(connfd)
+		}
+	},
+
+	// Signals.
+
+	"handler": func() { // the child's handler is its parent's
 		caught := make(chan bool)
 		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
-			wait(-1)
+			wait()
 			caught <- true
 		})
 		if unp.Fork() == 0 {
@@ -117,26 +385,208 @@ func main() {
 			os.Exit(6)
 		}
 		<-caught
+	},
 
-	case "noexec": // /proc is empty
-		if err := unix.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
-			panic(err)
+	"default": func() { // but for the signals that stop, and those that Go's runtime or threads need
+		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+		for signo := unix.Signal(1); signo <= 64; signo++ {
+			switch signo {
+			case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, 32, 33, 34:
+				continue
+			}
+			if unp.Fork() == 0 {
+				unix.Kill(unix.Getpid(), signo)
+				os.Exit(0)
+			}
+			var stat unix.WaitStatus
+			unix.Wait4(-1, &stat, 0, nil)
+			if stat.Signaled() && stat.Signal() == signo {
+				fmt.Print(128+int(signo), " ")
+			} else {
+				fmt.Print(stat.ExitStatus(), " ")
+			}
 		}
-		unp.Fork()
+	},
 
-	case "accept": // the peer's address comes along
-		var servaddr, cliaddr unp.SockaddrIn
-		clilen := unp.Socklen(unp.SizeofSockaddrIn)
-		fd := socket()
+	"dispositions": func() {
+		f := func(unix.Signal) {}
+		name := func(fn unp.Sigfunc) string {
+			switch fmt.Sprintf("%p", fn) {
+			case fmt.Sprintf("%p", unp.SIG_DFL):
+				return "SIG_DFL"
+			case fmt.Sprintf("%p", unp.SIG_IGN):
+				return "SIG_IGN"
+			}
+			return "f"
+		}
+		for _, signo := range []unix.Signal{unix.SIGUSR1, unix.SIGCHLD, unix.SIGINT, unix.SIGPIPE, unix.SIGTSTP, 40} {
+			one := name(unp.Signal(signo, unp.SIG_IGN))
+			two := name(unp.Signal(signo, f))
+			fmt.Println(one, two, name(unp.Signal(signo, unp.SIG_DFL)))
+		}
+		fmt.Println(name(unp.Signal(unix.SIGHUP, f)))
+	},
+
+	"the handler before": func() { // that was installed when the signal came
+		count := 0
+		for range 1000 {
+			by := ""
+			unp.Signal(unix.SIGUSR1, func(unix.Signal) { by = "f" })
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			unp.Signal(unix.SIGUSR1, func(unix.Signal) { by = "g" })
+			if by == "f" {
+				count++
+			}
+		}
+		fmt.Println(count)
+	},
+
+	"default again": func() { // set by the handler, while the signal comes a second time
+		unp.Signal(unix.SIGUSR1, func(signo unix.Signal) {
+			unp.Signal(signo, func(unix.Signal) {})
+			unix.Kill(unix.Getpid(), signo)
+			unix.Nanosleep(&unix.Timespec{Nsec: 10e6}, nil)
+			unp.Signal(signo, unp.SIG_DFL)
+		})
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unp.Sleep(0)
+		unp.Sleep(0)
+		fmt.Println("survived")
+	},
+
+	"broken standard output": func() {
+		switch os.Args[2] {
+		case "ignored":
+			unp.Signal(unix.SIGPIPE, unp.SIG_IGN)
+		case "caught":
+			unp.Signal(unix.SIGPIPE, func(unix.Signal) { unp.ErrQuit("caught") })
+		case "ignored in a child":
+			unp.Signal(unix.SIGPIPE, unp.SIG_IGN)
+			if unp.Fork() != 0 {
+				wait()
+				os.Exit(1)
+			}
+		}
+		_, err := fmt.Println("nobody reads this")
+		unp.Sleep(0) // the handler runs
+		unp.ErrQuit("printf fails: %v", err != nil)
+	},
+
+	"struck at once": func() { // a child that is sent signals before it is there
+		unp.Signal(unix.SIGUSR1, unp.SIG_IGN)
+		unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("caught") })
+		for range 100 {
+			pid := unp.Fork()
+			if pid == 0 {
+				os.Exit(0)
+			}
+			unix.Kill(pid, unix.SIGUSR1)
+			unix.Kill(pid, unix.SIGUSR2)
+			wait()
+		}
+	},
+
+	"handler in the child": func() {
+		if unp.Fork() == 0 {
+			unp.Signal(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			unp.Sleep(0)
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"sleep": func() {
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
+		fmt.Println("left:", unp.Sleep(100))
+	},
+	"sleep a second": func() { fmt.Println("left:", unp.Sleep(1)) },
+
+	"connect": func() { // to a host that does not answer
+		var servaddr unp.SockaddrIn
+		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) { unp.Writen(2, []byte("caught\n")) })
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		servaddr.Family = unix.AF_INET
 		servaddr.Port = unp.Htons(unp.SERV_PORT)
-		unp.Bind(fd, &servaddr, unp.SizeofSockaddrIn)
-		unp.Listen(fd, unp.LISTENQ)
-		conn := unp.Accept(fd, &cliaddr, &clilen)
-		if pid := unp.Fork(); pid == 0 {
-			say("child: %d %d.%d.%d.%d port %d, %d bytes", conn, cliaddr.Addr[0], cliaddr.Addr[1], cliaddr.Addr[2], cliaddr.Addr[3], unp.Htons(cliaddr.Port), clilen)
-		} else {
-			wait(pid)
+		unp.InetPton(unix.AF_INET, "192.0.2.2", &servaddr.Addr)
+		unp.Connect(fd, &servaddr, unp.SizeofSockaddrIn)
+	},
+
+	"interrupted echo": func() { // the child catches a signal that does not restart
+		listenfd := listen(unp.SERV_PORT)
+		connfd := accept(listenfd)
+		if unp.Fork() == 0 {
+			unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
+			unp.StrEcho(connfd)
+			os.Exit(0)
 		}
+		wait()
+	},
+
+	"interrupted accept": func() { // a Fork in the branch of EINTR
+		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
+		listenfd := listen(unp.SERV_PORT)
+		var cliaddr unp.SockaddrIn
+		clilen := unp.Socklen(unp.SizeofSockaddrIn)
+		for {
+			if connfd, err := unp.SysAccept(listenfd, &cliaddr, &clilen); connfd >= 0 {
+				break
+			} else if err == unix.EINTR {
+				fmt.Println("EINTR")
+			}
+		}
+		if unp.Fork() == 0 {
+			fmt.Println("the child runs")
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"stale line": func() { // what a closed connection has left is not read from the next
+		var p [2]int
+		var line []byte
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		unix.Pipe(p[:])
+		unix.Dup2(p[0], fd)
+		unp.Writen(p[1], []byte("one\nleft\n"))
+		unp.Readline(fd, &line, unp.MAXLINE)
+		unix.Close(fd)
+		again := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		unix.Dup2(p[0], again)
+		unp.Writen(p[1], []byte("two\n"))
+		unp.Readline(again, &line, unp.MAXLINE)
+		fmt.Printf("%v %s", fd == again, line)
+	},
+}
+
+// wait says how a child has ended, if not with 0.
+func wait() {
+	var stat unix.WaitStatus
+	if unix.Wait4(-1, &stat, 0, nil); stat != 0 {
+		fmt.Println("its status is", stat.ExitStatus())
 	}
+}
+
+func socketType(fd int) string {
+	typ, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return err.Error()
+	}
+	return map[int]string{unix.SOCK_STREAM: "stream", unix.SOCK_DGRAM: "datagram"}[typ]
+}
+
+func listen(port uint16) int {
+	var servaddr unp.SockaddrIn
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	servaddr.Family = unix.AF_INET
+	servaddr.Port = unp.Htons(port)
+	unp.Bind(fd, &servaddr, unp.SizeofSockaddrIn)
+	unp.Listen(fd, unp.LISTENQ)
+	return fd
+}
+
+func accept(listenfd int) int {
+	var cliaddr unp.SockaddrIn
+	clilen := unp.Socklen(unp.SizeofSockaddrIn)
+	return unp.Accept(listenfd, &cliaddr, &clilen)
 }
