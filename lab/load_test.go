@@ -172,11 +172,32 @@ func TestThousandsOfConnections(t *testing.T) {
 		await(t, "all are reported", func() bool { return reported(srv) == done })
 		await(t, "the descriptors are as before", func() bool { return descriptors(srv.pid()) == before })
 	}
+	conn, err := dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "a child", func() bool { return len(children(srv.pid())) == 1 })
+	handedOn := func() int { // to the child, in bytes
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", children(srv.pid())[0].pid))
+		return len(b)
+	}
+	await(t, "the child's environment", func() bool { return handedOn() > 0 })
+	first := handedOn()
+	conn.Close()
+	srv.childless()
+	done++
 	connect(1000, 1)
 	small := resident(t, srv.pid())
 	connect(4000, 1)
 	connect(2000, 8)
 	large := resident(t, srv.pid())
+	if conn, err = dial(); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	await(t, "the last child's environment is as long as the first's", func() bool {
+		return len(children(srv.pid())) == 1 && handedOn() == first
+	})
 	t.Logf("resident memory of the parent: %d kB after 1000 connections, %d kB after 7000", small, large)
 	if large > small+2048 { // the garbage collector's breath; 6000 connections that kept 1 kB each would show
 		t.Errorf("resident memory grew from %d kB to %d kB", small, large)

@@ -21,6 +21,7 @@ func main() {
 
 	sockfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 
+	servaddr = unp.SockaddrIn{}
 	servaddr.Family = unix.AF_INET
 	servaddr.Port = unp.Htons(unp.SERV_PORT)
 	unp.InetPton(unix.AF_INET, os.Args[1], &servaddr.Addr)

@@ -12,12 +12,14 @@ import (
 )
 
 func main() {
-	var listenfd, connfd, childpid int
+	var listenfd, connfd int
+	var childpid int
 	var clilen unp.Socklen
 	var cliaddr, servaddr unp.SockaddrIn
 
 	listenfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 
+	servaddr = unp.SockaddrIn{}
 	servaddr.Family = unix.AF_INET
 	servaddr.Addr = unp.Htonl(unp.INADDR_ANY)
 	servaddr.Port = unp.Htons(unp.SERV_PORT)

@@ -13,7 +13,7 @@ func sigChld(signo unix.Signal) {
 	var pid int
 	var stat unix.WaitStatus
 
-	pid, _ = unix.Wait4(-1, &stat, 0, nil)
+	pid, _ = unix.Wait4(-1, &stat, 0, nil) // wait(&stat)
 	fmt.Printf("child %d terminated\n", pid)
 	return
 }

@@ -14,7 +14,7 @@ func sigChld(signo unix.Signal) {
 	var stat unix.WaitStatus
 
 	for {
-		if pid, _ = unix.Wait4(-1, &stat, unix.WNOHANG, nil); pid <= 0 {
+		if pid, _ = unix.Wait4(-1, &stat, unix.WNOHANG, nil); pid <= 0 { // waitpid(-1, &stat, WNOHANG)
 			break
 		}
 		fmt.Printf("child %d terminated\n", pid)

@@ -12,13 +12,15 @@ import (
 )
 
 func main() {
-	var listenfd, connfd, childpid int
-	var err error
+	var listenfd, connfd int
+	var childpid int
 	var clilen unp.Socklen
 	var cliaddr, servaddr unp.SockaddrIn
+	var err error // errno
 
 	listenfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 
+	servaddr = unp.SockaddrIn{}
 	servaddr.Family = unix.AF_INET
 	servaddr.Addr = unp.Htonl(unp.INADDR_ANY)
 	servaddr.Port = unp.Htons(unp.SERV_PORT)
@@ -33,7 +35,7 @@ func main() {
 		clilen = unp.SizeofSockaddrIn
 		if connfd, err = unp.SysAccept(listenfd, &cliaddr, &clilen); connfd < 0 {
 			if err == unix.EINTR {
-				continue // back to for
+				continue // back to for()
 			} else {
 				unp.ErrSys(err, "accept error")
 			}

@@ -261,7 +261,7 @@ var programs = map[string]func(){
 	// Servers.
 
 	"peer": func() { // the peer's address comes along
-		listenfd, cliaddr, clilen := listen(unp.SERV_PORT), unp.SockaddrIn{}, unp.Socklen(unp.SizeofSockaddrIn)
+		listenfd, cliaddr, clilen := listen(unp.SERV_PORT), unp.SockaddrIn{}, unp.Socklen(28)
 		connfd := unp.Accept(listenfd, &cliaddr, &clilen)
 		if unp.Fork() == 0 {
 			fmt.Println(connfd, cliaddr.Addr, unp.Htons(cliaddr.Port), clilen)
