@@ -10,16 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrSys prints the message and what err, the error of a system call, means;
-// then it ends the process with status 1 (Figure D.3).
+// ErrSys is printf for a fatal error of a system call: it prints the message, what
+// err means and a newline on standard error, and ends the process with status 1
+// (Figure D.3).
 func ErrSys(err error, format string, a ...any) {
 	msg := err.Error()
 	// strerror's words; Go has them with a small first letter
 	ErrQuit("%s: %s", fmt.Sprintf(format, a...), strings.ToUpper(msg[:1])+msg[1:])
 }
 
-// ErrQuit prints the message, for an error that no system call reported; then
-// it ends the process with status 1 (Figure D.3).
+// ErrQuit is printf for any other fatal error: it prints the message and a newline
+// on standard error, and ends the process with status 1 (Figure D.3).
 func ErrQuit(format string, a ...any) {
 	unix.Write(2, fmt.Appendf(nil, format+"\n", a...))
 	os.Exit(1)

@@ -49,9 +49,9 @@ func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 	return nil
 }
 
-// Readline reads a line from the descriptor, its newline included, but at most
-// maxlen-1 bytes of it; it returns the line in *ptr and its length in bytes, 0
-// at the end of input (Figure 3.18). Any byte is data, NUL too.
+// Readline reads a line into *ptr, with its newline, but at most maxlen-1 bytes; it
+// returns its length in bytes, 0 at the end of input (Figure 3.18). Any byte is data,
+// NUL too. It reads ahead, up to MAXLINE bytes, which unix.Read and select do not see.
 func Readline(fd int, ptr *[]byte, maxlen int) int {
 	rl, ok := readBufs.Load(fd)
 	if !ok {

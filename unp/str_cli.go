@@ -7,8 +7,9 @@ import (
 	"os"
 )
 
-// StrCli sends each line of fp to the server and prints the line that comes
-// back, until fp ends (Figure 5.5). It exits if the server closes first.
+// StrCli sends each line of fp to the server and prints the line that comes back,
+// until fp ends (Figure 5.5). If the server closes first, it says "str_cli: server
+// terminated prematurely" and exits.
 func StrCli(fp *bufio.Reader, sockfd int) {
 	sendline, recvline := make([]byte, MAXLINE), make([]byte, MAXLINE)
 

@@ -4,8 +4,8 @@ package unp
 
 import "golang.org/x/sys/unix"
 
-// StrEcho reads what the client sends and writes it back, until the client
-// closes its end (Figure 5.3).
+// StrEcho reads what the client sends and writes it back, until the client closes
+// its end (Figure 5.3). On an error it says "str_echo: read error" and exits.
 func StrEcho(sockfd int) {
 	var n int
 	var err error

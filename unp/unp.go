@@ -1,13 +1,17 @@
 //go:build linux && (amd64 || arm64)
 
 // Package unp is the library of UNIX Network Programming, volume 1, third
-// edition, as far as chapter 5 uses it: one Go file for each C file of the
-// book's lib directory. A function with the book's capital letter checks its
-// own result: on error it says what failed on standard error, as the C library
+// edition, as far as chapter 5 uses it: one Go file for each C file of the book's
+// lib directory. A function whose C name begins with a capital letter checks the
+// result of its system call. On error it prints a message on standard error, as C
 // words it, and ends the process with status 1.
 //
-// The one thing with no partner in C is resume.go: how the child of [Fork]
-// finds its place in main again.
+// A program that imports unp runs main on the thread whose id is the process id,
+// and starts with every signal at its default, as a C program does; only [Signal]
+// and [SignalIntr] change what a signal does, not os/signal.
+//
+// Two files have no partner in C: resume.go, how the child of [Fork] finds its
+// place in main, and sigaction.go, how a Go program gets sigaction(2).
 package unp
 
 import "golang.org/x/sys/unix"
@@ -30,5 +34,7 @@ const SizeofSockaddrIn = unix.SizeofSockaddrInet4
 // Socklen is socklen_t, the size of a socket address in bytes (Figure 3.2).
 type Socklen = uint32
 
-// Sigfunc is a signal handler, or SIG_DFL or SIG_IGN (Figure 5.6).
+// Sigfunc is a signal handler, or SIG_DFL or SIG_IGN (Figure 5.6). A handler runs on
+// a thread of its own, where it may call anything but Fork; main waits for it at
+// its next call of unp.
 type Sigfunc func(signo unix.Signal)

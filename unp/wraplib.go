@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InetPton turns a dotted-decimal IPv4 address into its 4 bytes (section 3.7).
-// On anything else it says so and exits; so it does for a family other than
-// AF_INET.
+// InetPton turns a dotted-decimal IPv4 address into its 4 bytes (section 3.7). For
+// anything else, and for a family other than AF_INET, it says "inet_pton error" and
+// exits.
 func InetPton(family int, strptr string, addrptr *[4]byte) {
 	if family != unix.AF_INET {
 		ErrSys(unix.EAFNOSUPPORT, "inet_pton error for %s", strptr) // errno set

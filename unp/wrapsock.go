@@ -10,9 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket makes a socket and returns its descriptor (section 4.2). While the
-// child of [Fork] resumes, it hands back the descriptor that the parent made
-// here, without a system call.
+// Socket makes a socket and returns its descriptor (section 4.2). In the child of
+// [Fork], on its way, it returns the parent's descriptor, without a system call.
 func Socket(family, typ, protocol int) int {
 	if await(); resuming.Load() {
 		return int(resume().N)
@@ -25,7 +24,7 @@ func Socket(family, typ, protocol int) int {
 	return n
 }
 
-// Bind gives the socket its local address, salen bytes of sa (section 4.4).
+// Bind gives the socket the local address sa, of salen bytes (section 4.4).
 func Bind(fd int, sa *SockaddrIn, salen Socklen) {
 	if await(); resuming.Load() {
 		return
@@ -35,7 +34,8 @@ func Bind(fd int, sa *SockaddrIn, salen Socklen) {
 	}
 }
 
-// Connect connects the socket to the server at sa, salen bytes (section 4.3).
+// Connect connects the socket to the server at sa, an address of salen bytes
+// (section 4.3).
 func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 	if await(); resuming.Load() {
 		return
@@ -46,8 +46,9 @@ func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 	}
 }
 
-// Listen lets the socket take connections, backlog of them waiting for Accept;
-// the environment variable LISTENQ overrides backlog (Figure 4.9).
+// Listen lets the socket take connections, up to backlog of them waiting for Accept
+// (Figure 4.9). The environment variable LISTENQ overrides backlog; if it is not a
+// number, Listen says so and exits.
 func Listen(fd, backlog int) {
 	if await(); resuming.Load() {
 		return
@@ -66,9 +67,9 @@ func Listen(fd, backlog int) {
 	}
 }
 
-// Accept waits for a connection and returns its descriptor, the peer's address
-// in sa and its size in *salen. A connection that its peer has given up by then
-// (ECONNABORTED, EPROTO) is passed over (section 5.11).
+// Accept waits for a connection and returns its descriptor, the peer's address in
+// sa and its size in bytes in *salen (section 4.6). If the peer has given up the
+// connection (ECONNABORTED, EPROTO), it waits for the next one (section 5.11).
 func Accept(fd int, sa *SockaddrIn, salen *Socklen) int {
 again:
 	n, err := SysAccept(fd, sa, salen)
@@ -80,10 +81,9 @@ again:
 	return n
 }
 
-// SysAccept is the system call accept, with its error: EINTR when the handler of
-// a signal has interrupted it, and returned (section 5.9). While the child of
-// [Fork] resumes, it hands back the parent's descriptor and the peer's address,
-// without a system call.
+// SysAccept is the system call accept: on error it returns -1 and the error, such
+// as EINTR when a signal handler has interrupted it (section 5.9). In the child of
+// [Fork], on its way, it returns what the parent got, without a system call.
 func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 	if await(); resuming.Load() {
 		s := resume()
@@ -99,8 +99,9 @@ func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 	return int(n), nil
 }
 
-// SetsockoptLinger is Setsockopt for the option SO_LINGER, whose value is a
-// struct linger (section 7.5).
+// SetsockoptLinger is Setsockopt for the option SO_LINGER, whose value is a struct
+// linger with the time in seconds (section 7.5). With a time of 0 the socket's close
+// sends an RST.
 func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
 	if await(); resuming.Load() {
 		return

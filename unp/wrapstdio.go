@@ -7,12 +7,12 @@ import (
 	"os"
 )
 
-// Stdin is FILE *stdin: standard input with a buffer of MAXLINE bytes (Figure 5.4).
+// Stdin is FILE *stdin (Figure 5.4). It reads ahead, up to MAXLINE bytes, which
+// unix.Read and select do not see.
 var Stdin = bufio.NewReaderSize(myRead(0), MAXLINE)
 
-// Fgets reads a line from the stream, its newline included, but at most n-1
-// bytes of it; it returns the line, in *ptr too, and nil at the end of input
-// (Figure 5.5). Any byte is data, NUL too.
+// Fgets reads a line into *ptr, with its newline, but at most n-1 bytes; it returns
+// the line, or nil at the end of input (Figure 5.5). Any byte is data, NUL too.
 func Fgets(ptr *[]byte, n int, stream *bufio.Reader) []byte {
 	if err := readline(stream, ptr, n); err != nil {
 		ErrSys(err, "fgets error")
@@ -22,7 +22,7 @@ func Fgets(ptr *[]byte, n int, stream *bufio.Reader) []byte {
 	return *ptr
 }
 
-// Fputs writes ptr to the stream, at once and whole (Figure 5.5).
+// Fputs writes ptr to the stream, whole and at once (Figure 5.5).
 func Fputs(ptr []byte, stream *os.File) {
 	if err := writen(int(stream.Fd()), ptr); err != nil {
 		ErrSys(err, "fputs error")

@@ -8,10 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Fork makes a child process: it returns 0 in the child and the child's process
-// id in the parent (section 4.7). The child is this program executed again, from
-// the top of main (resume.go says why): before Fork only unp's calls for sockets
-// and signals belong, with every descriptor still open, for all else runs twice.
+// Fork makes a child process: it returns 0 in the child and the child's process id
+// in the parent (section 4.7). The child is this program executed again, which finds
+// its place in main (resume.go says how). What main does before Fork without unp, it
+// does again in the child: it prints nothing, but opens files and pipes and counts
+// anew, and in a loop around Accept it has only seen the last round.
 func Fork() int {
 	if await(); resuming.Load() {
 		return int(resume().N)
@@ -49,8 +50,8 @@ func Close(fd int) {
 	}
 }
 
-// Sleep waits for so many seconds, or until a signal handler has returned; it
-// returns the seconds that were left then, else 0, as sleep(3) does (Figure 5.14).
+// Sleep waits for so many seconds, or until a signal handler has returned. It
+// returns the whole seconds that were left, or 0 (Figure 5.14).
 func Sleep(seconds uint) uint {
 	left := unix.Timespec{Sec: int64(seconds)}
 	for await(); !resuming.Load() && unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &left, &left) == unix.EINTR; {

@@ -18,8 +18,9 @@ func writen(fd int, ptr []byte) error {
 	return nil
 }
 
-// Writen writes all of ptr to the descriptor, in as many writes as it takes
-// (Figure 3.16).
+// Writen writes all of ptr to the descriptor, in as many calls of write as it takes
+// (Figure 3.16). On a connection that has been reset, SIGPIPE ends the process;
+// where SIGPIPE is ignored or caught, Writen exits.
 func Writen(fd int, ptr []byte) {
 	if err := writen(fd, ptr); err != nil {
 		ErrSys(err, "writen error")
