@@ -86,9 +86,16 @@ func TestBlocks(t *testing.T) {
 
 // TestBlocksByHand types every block into an interactive shell on a terminal.
 func TestBlocksByHand(t *testing.T) {
-	if !*update {
-		testBlocks(t, session.byHand)
+	if *update {
+		return // the pages have no terminal
 	}
+	testBlocks(t, func(s session, t *testing.T) [][]string {
+		for i := range s.commands {
+			c := &s.commands[i]
+			c.output = lines(plain(strings.Join(c.output, "\n")))
+		}
+		return s.byHand(t)
+	})
 }
 
 func testBlocks(t *testing.T, run func(session, *testing.T) [][]string) {
@@ -188,6 +195,11 @@ var (
 	foreground = regexp.MustCompile(`\b([A-Z][a-z]*)\+`)
 )
 
+// plain is an output without what the terminal has added.
+func plain(out string) string {
+	return foreground.ReplaceAllString(terminal.ReplaceAllString(job.ReplaceAllString(out, ""), "? "), "$1")
+}
+
 // byHand types the commands of a session into an interactive shell on a terminal,
 // each when all is quiet after the one before.
 func (s session) byHand(t *testing.T) [][]string {
@@ -225,8 +237,7 @@ func (s session) byHand(t *testing.T) [][]string {
 		quiet(t, shell.pid())
 		out := strings.ReplaceAll(prompted()[printed:], prompt, "")
 		out = strings.TrimPrefix(out, c.command+"\n") // the echo of what has been typed
-		out = foreground.ReplaceAllString(terminal.ReplaceAllString(job.ReplaceAllString(out, ""), "? "), "$1")
-		got = append(got, lines(out))
+		got = append(got, lines(plain(out)))
 	}
 	return got
 }
@@ -298,10 +309,10 @@ func activity(root int) string {
 	return b.String()
 }
 
-// varies is what is compared by its shape: times and addresses in memory, and
-// numbers of five and more digits (ids, ephemeral ports).
+// varies is what is compared by its shape: addresses in memory, times, names of
+// terminals, and numbers of five and more digits (ids, ephemeral ports).
 var (
-	varies   = regexp.MustCompile(`0x[0-9a-f]+|\d\d:\d\d:\d\d\.\d+|\d{5,}`)
+	varies   = regexp.MustCompile(`0x[0-9a-f]+|\d\d:\d\d:\d\d\.\d+|\bpts/\d+|\b[1-9]\d{4,}`)
 	isNumber = regexp.MustCompile(`^\d+$`)
 )
 
