@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,6 +44,7 @@ func TestMain(m *testing.M) {
 	if reasons := prepare(dir); len(reasons) > 0 {
 		fmt.Fprintf(os.Stderr, "The tests cannot run here:\n%s\n", strings.Join(reasons, "\n"))
 	} else {
+		flag.Set("test.parallel", strconv.Itoa(2*runtime.NumCPU())) // they wait, most of the time
 		bench := flag.Lookup("test.bench").Value.String()
 		flag.Set("test.bench", "")
 		status = m.Run()

@@ -99,6 +99,9 @@ func TestBlocksByHand(t *testing.T) {
 }
 
 func testBlocks(t *testing.T, run func(session, *testing.T) [][]string) {
+	if !*update {
+		t.Parallel()
+	}
 	lookAtSources()
 	for _, page := range []string{"README.md", "lab/README.md"} {
 		all := sessions(t, page)
@@ -347,6 +350,40 @@ func (s session) compare(t *testing.T, got [][]string) {
 			t.Errorf("section %q, %s:%d\n$ %s\nexpected:\n%s\ncame:\n%s",
 				s.section, s.page, c.line, c.command, strings.Join(c.output, "\n"), strings.Join(got[i], "\n"))
 			return
+		}
+	}
+}
+
+// TestPages reads what the blocks do not run: every link of the pages leads
+// somewhere, and no line of a block is wider than 120 columns.
+func TestPages(t *testing.T) {
+	lookAtSources()
+	link := regexp.MustCompile(`\]\(([^)]*)\)`)
+	notInAnchor := regexp.MustCompile(`[^\pL\pN -]`)
+	for _, page := range []string{"README.md", "lab/README.md"} {
+		inside := false
+		for i, line := range readPage(t, page) {
+			if strings.HasPrefix(line, "```") {
+				inside = line == "```console"
+			}
+			if inside && len([]rune(line)) > 120 {
+				t.Errorf("%s:%d is wider than 120 columns", page, i+1)
+			}
+			for _, m := range link.FindAllStringSubmatch(line, -1) {
+				target, anchor, _ := strings.Cut(m[1], "#")
+				file := filepath.Join(filepath.Dir(page), target)
+				if target == "" {
+					file = page
+				}
+				if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+					t.Errorf("%s:%d: %v", page, i+1, err)
+				} else if anchor != "" && !slices.ContainsFunc(readPage(t, file), func(heading string) bool {
+					title := strings.ToLower(strings.TrimLeft(heading, "# "))
+					return strings.HasPrefix(heading, "#") && strings.ReplaceAll(notInAnchor.ReplaceAllString(title, ""), " ", "-") == anchor
+				}) {
+					t.Errorf("%s:%d: no heading %s in %s", page, i+1, anchor, file)
+				}
+			}
 		}
 	}
 }
