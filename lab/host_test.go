@@ -120,8 +120,6 @@ func onOwnHost(t *testing.T) bool {
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
-	} else if testing.Verbose() {
-		t.Logf("%s", out)
 	}
 	return false
 }

@@ -3,19 +3,14 @@ package lab
 import (
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 var update = flag.Bool("update", false, "rewrite the outputs in the pages from a real run")
@@ -206,68 +201,18 @@ func plain(out string) string {
 // byHand types the commands of a session into an interactive shell on a terminal,
 // each when all is quiet after the one before.
 func (s session) byHand(t *testing.T) [][]string {
-	const prompt = "lab$ "
-	keyboard, tty := openTerminal(t)
-	shell := s.shell(t)
-	home := t.TempDir()
-	if err := os.WriteFile(filepath.Join(home, ".bashrc"), []byte("PS1='"+prompt+"' PS2=\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	os.Chmod(filepath.Dir(home), 0o755)
-	os.Chmod(home, 0o755)
-	shell.cmd.Env = append(shell.cmd.Env, "TERM=dumb", "HOME="+home)
-	for _, name := range []string{"GOCACHE", "GOPATH", "GOMODCACHE"} {
-		value, _ := exec.Command("go", "env", name).Output()
-		shell.cmd.Env = append(shell.cmd.Env, name+"="+strings.TrimSpace(string(value)))
-	}
-	shell.cmd.Stdin, shell.cmd.Stdout, shell.cmd.Stderr = tty, tty, tty
-	if shell.cmd.SysProcAttr == nil {
-		shell.cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	shell.cmd.SysProcAttr.Setctty = true // and its descriptor 0 is it
-	shell.start()
-	tty.Close()
-	go io.Copy(shell.out, keyboard)
-
-	prompted := func() string { return strings.ReplaceAll(shell.out.String(), "\r\n", "\n") }
-	await(t, "the shell's prompt", func() bool { return strings.HasSuffix(prompted(), prompt) })
+	w := openWindow(t, s.shell(t))
 	var got [][]string
 	for _, c := range s.commands {
-		printed := len(prompted())
-		prompts := strings.Count(prompted(), prompt)
-		fmt.Fprintf(keyboard, "%s\n", c.command)
-		await(t, "the prompt after: "+c.command, func() bool { return strings.Count(prompted(), prompt) > prompts })
-		quiet(t, shell.pid())
-		out := strings.ReplaceAll(prompted()[printed:], prompt, "")
+		before := w.screen()
+		w.types(c.command + "\n")
+		await(t, "the prompt after: "+c.command, func() bool { return strings.Count(w.screen(), prompt) > strings.Count(before, prompt) })
+		quiet(t, w.shell.pid())
+		out := strings.ReplaceAll(w.screen()[len(before):], prompt, "")
 		out = strings.TrimPrefix(out, c.command+"\n") // the echo of what has been typed
 		got = append(got, lines(plain(out)))
 	}
 	return got
-}
-
-// openTerminal makes a terminal, a very wide one, and returns its two ends.
-func openTerminal(t *testing.T) (keyboard, tty *os.File) {
-	t.Helper()
-	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { keyboard.Close() })
-	fd := int(keyboard.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 2000})
-	}
-	if err == nil {
-		tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keyboard, tty
 }
 
 // quiet waits until every process that descends from this one sleeps, and none

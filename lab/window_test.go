@@ -1,0 +1,203 @@
+package lab
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A window is an interactive shell on a terminal of its own.
+type window struct {
+	t        *testing.T
+	keyboard *os.File
+	shell    *process
+}
+
+const prompt = "lab$ "
+
+// openWindow starts the shell, and waits for its prompt.
+func openWindow(t *testing.T, shell *process) *window {
+	t.Helper()
+	keyboard, tty := openTerminal(t)
+	home := t.TempDir()
+	if err := os.WriteFile(filepath.Join(home, ".bashrc"), []byte("PS1='"+prompt+"' PS2=\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	os.Chmod(filepath.Dir(home), 0o755) // it may be another user's shell
+	os.Chmod(home, 0o755)
+	if shell.cmd.Env == nil {
+		shell.cmd.Env = os.Environ()
+	}
+	shell.cmd.Env = append(shell.cmd.Env, "TERM=dumb", "HOME="+home)
+	for _, name := range []string{"GOCACHE", "GOPATH", "GOMODCACHE"} {
+		value, _ := exec.Command("go", "env", name).Output()
+		shell.cmd.Env = append(shell.cmd.Env, name+"="+strings.TrimSpace(string(value)))
+	}
+	shell.cmd.Stdin, shell.cmd.Stdout, shell.cmd.Stderr = tty, tty, tty
+	if shell.cmd.SysProcAttr == nil {
+		shell.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	shell.cmd.SysProcAttr.Setctty = true // its descriptor 0
+	shell.start()
+	tty.Close()
+	go io.Copy(shell.out, keyboard)
+	w := &window{t, keyboard, shell}
+	await(t, "the shell's prompt", func() bool { return strings.HasSuffix(w.screen(), prompt) })
+	return w
+}
+
+// openTerminal makes a terminal, a very wide one, and returns its two ends.
+func openTerminal(t *testing.T) (keyboard, tty *os.File) {
+	t.Helper()
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { keyboard.Close() })
+	fd := int(keyboard.Fd())
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: 2000})
+	}
+	if err == nil {
+		tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyboard, tty
+}
+
+// screen is all that the terminal has shown.
+func (w *window) screen() string { return strings.ReplaceAll(w.shell.out.String(), "\r\n", "\n") }
+
+func (w *window) types(keys string) {
+	w.t.Helper()
+	if _, err := io.WriteString(w.keyboard, keys); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// answers types the keys and waits until the terminal has shown what matches the
+// pattern since then; it returns what the pattern's parentheses hold.
+func (w *window) answers(keys, pattern string) string {
+	w.t.Helper()
+	before, re := len(w.screen()), regexp.MustCompile("(?m)"+pattern)
+	w.types(keys)
+	var m []string
+	w.t.Cleanup(func() {
+		if w.t.Failed() && m == nil {
+			w.t.Logf("the terminal shows %q", w.screen()[before:])
+		}
+	})
+	await(w.t, fmt.Sprintf("%q answers %s", keys, pattern), func() bool {
+		m = re.FindStringSubmatch(w.screen()[before:])
+		return m != nil
+	})
+	return m[len(m)-1]
+}
+
+const (
+	controlC         = "\x03"
+	controlD         = "\x04"
+	controlZ         = "\x1a"
+	controlBackslash = "\x1c"
+)
+
+// Server and client in two windows, and a look at them in a third.
+func TestWindows(t *testing.T) {
+	t.Parallel()
+	lookAtSources()
+	host := func(args ...string) *window {
+		shell := command(t, filepath.Join(root, "lab/host"), args...)
+		shell.cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+		return openWindow(t, shell)
+	}
+	first := host()
+	pid := regexp.MustCompile(`lab/host (\d+)\.`).FindStringSubmatch(first.screen())
+	if pid == nil {
+		t.Fatalf("the first window shows %q", first.screen())
+	}
+	second, third := host(pid[1]), host(pid[1])
+	sees := func(command, line string) { // in the third window, sooner or later
+		await(t, command+" shows "+line, func() bool {
+			return strings.Contains(third.answers(command+"\n", `^([\s\S]*)`+regexp.QuoteMeta(prompt)+`$`), "\n"+line)
+		})
+	}
+	startClient := func() {
+		second.types("bin/tcpcli01 127.0.0.1\n")
+		sees("ps -C tcpcli01 -o wchan=", "wait_woken") // it reads its keyboard
+		second.answers("hello\n", `^hello\nhello\n`)
+	}
+
+	first.types("bin/tcpserv01\n")
+	sees("ss -Htln sport = 9877", "LISTEN")
+	startClient()
+	third.answers("ps -C tcpserv01,tcpcli01 -o stat,args\n", `^Sl\+ +bin/tcpserv01\nSl\+ +bin/tcpcli01 127\.0\.0\.1\nSl\+ +bin/tcpserv01\n`)
+	second.answers(controlZ, `Stopped +bin/tcpcli01`)
+	third.answers("ps -C tcpcli01 -o stat=\n", `^Tl$`)
+	second.types("fg\n")
+	second.answers("again\n", `^again\nagain\n`)
+	second.answers(controlD, regexp.QuoteMeta(prompt))
+	third.answers("ss -Htan dport = 9877\n", `^TIME-WAIT`)
+	third.answers("ps -C tcpserv01 -o stat=,args=\n", `^Z\+ +\[tcpserv01\] <defunct>$`)
+
+	// What the keys do to client and server, they do in C.
+	for keys, ended := range map[string]string{controlC: "130", controlBackslash: "131"} {
+		startClient()
+		second.answers(keys, regexp.QuoteMeta(prompt))
+		second.answers("echo status $?\n", `^status `+ended+`$`)
+	}
+	first.answers(controlZ, `Stopped +bin/tcpserv01`)
+	first.types("fg\n")
+	first.answers(controlC, regexp.QuoteMeta(prompt))
+	first.answers("echo status $?\n", `^status 130$`)
+	first.types("bin/tcpserv04\n")
+	sees("ss -Htln sport = 9877", "LISTEN")
+	first.answers(controlBackslash, regexp.QuoteMeta(prompt))
+	first.answers("echo status $?\n", `^status 131$`)
+
+	// The host ends with its first shell, and so do the others.
+	dir := first.answers("pwd\n", `^(/.*)$`)
+	first.types("exit\n")
+	for _, w := range []*window{first, second, third} {
+		select {
+		case <-w.shell.done:
+		case <-t.Context().Done():
+		}
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Errorf("%s is still there", dir)
+	}
+}
+
+// Lab/host says what is wrong.
+func TestHostErrors(t *testing.T) {
+	t.Parallel()
+	lookAtSources()
+	for _, pid := range []string{fmt.Sprint(os.Getpid()), "999999999"} {
+		start(t, filepath.Join(root, "lab/host"), pid).ends(1, "", "lab/host: process "+pid+" is not on a host of yours\n")
+	}
+	bash, _ := exec.LookPath("bash")
+	dirname, _ := exec.LookPath("dirname")
+	path := t.TempDir()
+	os.Symlink(dirname, filepath.Join(path, "dirname"))
+	p := command(t, bash, filepath.Join(root, "lab/host"), "true")
+	p.cmd.Env = append(os.Environ(), "PATH="+path)
+	p.start()
+	if want := "lab/host: unshare is not installed: apt-get install iproute2 mount util-linux\n"; p.end() != 1 && p.err.String() != want {
+		t.Errorf("without its tools: %q", p.err.String())
+	}
+	start(t, filepath.Join(root, "lab/host"), "sh", "-c", "exit 42").ends(42, "", "")
+}
