@@ -37,27 +37,29 @@ func TestChangedListings(t *testing.T) {
 		}
 	}
 	for program, stdout := range map[string]string{
-		"two":                   "first child\nsecond child\n",
-		"loop":                  "child 0\nchild 1\nchild 2\n",
-		"tree":                  "child 0 of child 0\nchild 1 of child 0\nchild 0\nchild 0 of child 1\nchild 1 of child 1\nchild 1\n",
-		"sockets":               "3 4\n3 4 3 stream datagram\n",
-		"remade in the child":   "3 3 datagram\n3 stream\n",
-		"grandchildren":         "great-grandchild: 3 3 4 bad file descriptor stream\nits status is 3\nits status is 2\nits status is 1\nparent: 3\n",
-		"closed standard input": "the child runs\n",
-		"unix.Close":            "the child runs\n",
-		"arguments":             "the child runs\n",
-		"blocked":               "0x200\n",
-		"handler":               "its status is 7\nits status is 6\n",
-		"handler in the child":  "caught\n",
-		"default":               defaults,
-		"dispositions":          strings.Repeat("SIG_DFL SIG_IGN f\n", 6) + "SIG_DFL\n",
-		"the handler before":    "1000\n",
-		"struck at once":        strings.Repeat("caught\n", 100),
-		"sleep a second":        "left: 0\n",
-		"stale line":            "true two\n",
+		"two":                    "first child\nsecond child\n",
+		"loop":                   "child 0\nchild 1\nchild 2\n",
+		"tree":                   "child 0 of child 0\nchild 1 of child 0\nchild 0\nchild 0 of child 1\nchild 1 of child 1\nchild 1\n",
+		"sockets":                "3 4\n3 4 3 stream datagram\n",
+		"remade in the child":    "3 3 datagram\n3 stream\n",
+		"grandchildren":          "great-grandchild: 3 3 4 bad file descriptor stream\nits status is 3\nits status is 2\nits status is 1\nparent: 3\n",
+		"socket 0":               "0 stream\n",
+		"signalled by a handler": "2\n",
+		"unix.Close":             "the child runs\n",
+		"arguments":              "the child runs\n",
+		"blocked":                "0x200\n",
+		"handler":                "its status is 7\nits status is 6\n",
+		"handler in the child":   "caught\n",
+		"default":                defaults,
+		"dispositions":           strings.Repeat("SIG_DFL SIG_IGN f\n", 6) + "SIG_DFL\n",
+		"the handler before":     "1000\n",
+		"struck at once":         strings.Repeat("its status is 11\n", 100),
+		"sleep a second":         "left: 0\n",
+		"stale line":             "true two\n",
 	} {
 		t.Run(program, func(t *testing.T) { forks(t, program).ends(0, stdout, "") })
 	}
+	forks(t, "closed standard descriptors").ends(7, "", "")
 }
 
 // What main prints before Fork, its child does not print again; what main has made
@@ -173,6 +175,16 @@ func TestChangedServers(t *testing.T) {
 		}
 	})
 	awaitFreePort(t)
+	t.Run("echo before", func(t *testing.T) {
+		srv := server(t, "forks", "echo before")
+		for range 2 {
+			cli := client(t, "tcpcli01", nil)
+			cli.stdin.Close()
+			cli.ends(0, "hello\n", "")
+		}
+		srv.ends(0, "", "")
+	})
+	awaitFreePort(t)
 	t.Run("peer", func(t *testing.T) { // the child knows its address without asking the kernel
 		srv := server(t, "forks", "peer")
 		conn, err := dial()
@@ -257,7 +269,7 @@ func TestForgedFork(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	head, step := strings.Repeat("61", 16+8), strings.Repeat("00", 33)
+	head, step := strings.Repeat("61", 16+8), strings.Repeat("00", 37)
 	for _, value := range []string{"", "3", "\xff\n%s", head, head + "00", head[2:] + step, head + step + "0", strings.Repeat("0", 100_000)} {
 		p := command(t, "tcpserv01")
 		p.cmd.Env = append(os.Environ(), "UNP_FORK="+value)
@@ -392,6 +404,11 @@ func TestInterruptedServer(t *testing.T) {
 	cli.stdin.Close()
 	srv.ends(0, "caught\n", "")
 	awaitFreePort(t)
+
+	srv = server(t, "forks", "failed accept")
+	quiet(t, srv.pid())
+	srv.signal(unix.SIGUSR1)
+	srv.ends(0, "-1 true\n", "")
 
 	srv = server(t, "forks", "interrupted accept")
 	quiet(t, srv.pid())

@@ -14,7 +14,7 @@ import (
 // err means and a newline on standard error, and ends the process with status 1
 // (Figure D.3).
 func ErrSys(err error, format string, a ...any) {
-	msg := err.Error()
+	msg := fmt.Sprint(err)
 	// strerror's words; Go has them with a small first letter
 	ErrQuit("%s: %s", fmt.Sprintf(format, a...), strings.ToUpper(msg[:1])+msg[1:])
 }

@@ -43,10 +43,11 @@ const resumeVar = "UNP_FORK"
 // A step is a call of Socket, Accept or Fork.
 type step struct {
 	At    place
-	N     int32      // its result: a descriptor or a process id
-	Open  bool       // N is a descriptor that has not been closed
-	Peer  SockaddrIn // what accept returned besides
-	Salen Socklen
+	N     int32   // its result: a descriptor, a process id, or -1
+	Open  bool    // N is a descriptor that has not been closed
+	Salen Socklen // what accept returned besides; else 0
+	Peer  SockaddrIn
+	Errno uint32
 }
 
 // A place is where main calls unp: the line, and in one number the lines of all
@@ -59,9 +60,10 @@ var (
 		Mask uint64   // the signals that main's thread blocks
 	}
 	args     = append([]string(nil), os.Args...)
-	resuming atomic.Bool // until Fork has returned 0
-	path     []step      // as far as main has come
-	ahead    []step      // what main, resuming, has yet to go
+	files    = []uintptr{0, 1, 2} // a child's standard descriptors; ^0 is none
+	resuming atomic.Bool          // until Fork has returned 0
+	path     []step               // as far as main has come
+	ahead    []step               // what main, resuming, has yet to go
 
 	// What main prints while it resumes, its parent has printed.
 	printers = [2]*os.File{os.Stdout, os.Stderr}
@@ -88,10 +90,12 @@ func init() {
 		ErrQuit("%s is not what Fork hands to its child: %q", resumeVar, value)
 	}
 	resuming.Store(true)
-	closed := os.NewFile(1<<31-1, "closed")
-	closed.Close()
+	null, _ := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	high, _ := unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 512) // out of the way, for good
+	unix.Close(null)
+	nowhere := os.NewFile(uintptr(high), os.DevNull)
 	printing = [2]os.File{*os.Stdout, *os.Stderr}
-	*os.Stdout, *os.Stderr = *closed, *closed
+	*os.Stdout, *os.Stderr = *nowhere, *nowhere
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&parent.Comm)), 0, 0, 0)
 }
 
@@ -119,11 +123,16 @@ func resume() step {
 	return next
 }
 
-// resumeEnv is the environment of a child that main makes here.
-func resumeEnv() []string {
-	at, _ := here()
+// childEnv is the environment of a child that main makes here. The handler of its
+// end gets ready.
+func childEnv() []string {
+	at, main := here()
+	if !main {
+		ErrQuit("fork error: only main can call Fork, not a signal handler or another goroutine")
+	}
 	mu.Lock()
 	defer mu.Unlock()
+	catchers[unix.SIGCHLD].start(unix.SIGCHLD)
 	state, _ := binary.Append(nil, binary.BigEndian, parent)
 	state, _ = binary.Append(state, binary.BigEndian, append(path, step{At: at}))
 	return append(os.Environ(), resumeVar+"="+hex.EncodeToString(state))
@@ -148,11 +157,15 @@ func here() (at place, main bool) {
 	return at, false
 }
 
-// closed marks a descriptor as closed.
-func closed(fd int) {
+// closed marks a descriptor as closed. If it is a standard one, file is what a child
+// gets in its place: a new descriptor of that number, or none.
+func closed(fd int, file uintptr) {
 	readBufs.Delete(fd)
 	mu.Lock()
 	defer mu.Unlock()
+	if uint(fd) < uint(len(files)) {
+		files[fd] = file
+	}
 	for i := range path {
 		if path[i].N == int32(fd) {
 			path[i].Open = false
@@ -164,7 +177,7 @@ func closed(fd int) {
 // forgets the rounds of the server since which every descriptor is closed.
 func made(s step) {
 	if s.Open {
-		closed(int(s.N)) // by unix.Close, if it has not been by unp's
+		closed(int(s.N), uintptr(s.N)) // by unix.Close, if it has not been by unp's
 	}
 	at, main := here()
 	mu.Lock()

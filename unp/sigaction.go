@@ -30,13 +30,9 @@ type sigactiont struct {
 	flags   uint64
 }
 
-// ksigaction is what rt_sigaction(2) takes, on amd64 as on arm64.
-type ksigaction struct {
-	handler  uintptr // 0 is SIG_DFL, 1 is SIG_IGN
-	flags    uint64
-	restorer uintptr
-	mask     uint64
-}
+// ksigaction is what rt_sigaction(2) takes, on amd64 as on arm64: the handler (0 is
+// SIG_DFL, 1 is SIG_IGN), flags, restorer and mask.
+type ksigaction [4]uint64
 
 const _SA_RESTART = 0x10000000
 
@@ -62,9 +58,10 @@ var (
 // runtime catches it. The runtime keeps those that it needs, and has left SIGHUP
 // and SIGINT ignored if they were.
 func asInC() {
+	arrived <- unix.SIGCHLD // main waits once, for what may come between the two Notify of start
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		if ossignal.Ignored(signo) {
-			catchers[signo] = catcher{handler: SIG_IGN, kernel: ksigaction{handler: 1}}
+			catchers[signo] = catcher{handler: SIG_IGN, kernel: ksigaction{1}}
 		} else if !slices.Contains(fixed, signo) && !slices.Contains(needed, signo) {
 			rtSigaction(signo, &ksigaction{}, &goAction)
 		}
@@ -85,10 +82,10 @@ func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 	case act.handler == nil:
 		c.kernel = ksigaction{}
 	case reflect.ValueOf(act.handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer():
-		c.kernel = ksigaction{handler: 1}
+		c.kernel = ksigaction{1}
 	default:
 		c.kernel = goAction
-		c.kernel.flags = c.kernel.flags&^_SA_RESTART | act.flags
+		c.kernel[1] = c.kernel[1]&^_SA_RESTART | act.flags
 	}
 	c.start(signo)
 	rtSigaction(signo, &c.kernel, &ksigaction{}) // strace shows what it was
@@ -96,20 +93,20 @@ func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 }
 
 func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(oact)), unsafe.Sizeof(act.mask), 0, 0)
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(oact)), 8, 0, 0)
 }
 
 // start has the runtime pass the signal on, if there is a handler for it. SIGPIPE
 // is passed on even if it is ignored: os.File asks the runtime, not the kernel,
 // whether to die of EPIPE.
 func (c *catcher) start(signo unix.Signal) bool {
-	if c.sigs != nil || resuming.Load() || c.kernel.handler == 0 || c.kernel.handler == 1 && signo != unix.SIGPIPE {
+	if c.sigs != nil || resuming.Load() || c.kernel[0] == 0 || c.kernel[0] == 1 && signo != unix.SIGPIPE {
 		return false
 	}
 	c.sigs, c.idle = make(chan os.Signal, 1), make(chan struct{})
 	go c.loop(signo)
-	ossignal.Notify(arrived, signo)
 	ossignal.Notify(c.sigs, signo)
+	ossignal.Notify(arrived, signo)
 	catching.Store(int32(signo))
 	return true
 }
@@ -133,26 +130,24 @@ func (c *catcher) loop(signo unix.Signal) {
 
 // await lets main wait until the signals that have come are handled, and tells
 // whether there were any. A handler, on its own thread, does not wait.
-func await() bool {
-	signo := unix.Signal(catching.Load())
-	if signo == 0 {
-		return false
-	}
-	// Stop returns when the runtime has passed on every signal it holds.
-	passed := make(chan os.Signal, 1)
-	ossignal.Notify(passed, signo)
-	ossignal.Stop(passed)
-	if len(arrived) == 0 || unix.Gettid() != unix.Getpid() {
-		return false
-	}
-	<-arrived
-	mu.Lock()
-	started := catchers
-	mu.Unlock()
-	for _, c := range started {
-		for busy := c.sigs != nil; busy; busy = len(c.sigs) > 0 {
-			<-c.idle
+func await() (handled bool) {
+	for signo := unix.Signal(catching.Load()); signo != 0; handled = true {
+		// Stop returns when the runtime has passed on every signal it holds.
+		passed := make(chan os.Signal, 1)
+		ossignal.Notify(passed, signo)
+		ossignal.Stop(passed)
+		if len(arrived) == 0 || unix.Gettid() != unix.Getpid() {
+			break
+		}
+		<-arrived
+		mu.Lock()
+		started := catchers
+		mu.Unlock()
+		for _, c := range started {
+			for busy := c.sigs != nil; busy; busy = len(c.sigs) > 0 {
+				<-c.idle
+			}
 		}
 	}
-	return true
+	return handled
 }

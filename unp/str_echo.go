@@ -12,7 +12,7 @@ func StrEcho(sockfd int) {
 	buf := make([]byte, MAXLINE)
 
 again:
-	for {
+	for !resuming.Load() {
 		if n, err = unix.Read(sockfd, buf); n <= 0 {
 			break
 		}

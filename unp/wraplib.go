@@ -13,12 +13,9 @@ import (
 // anything else, and for a family other than AF_INET, it says "inet_pton error" and
 // exits.
 func InetPton(family int, strptr string, addrptr *[4]byte) {
-	if family != unix.AF_INET {
-		ErrSys(unix.EAFNOSUPPORT, "inet_pton error for %s", strptr) // errno set
-	}
 	addr, err := netip.ParseAddr(strptr)
-	if err != nil || !addr.Is4() {
-		ErrQuit("inet_pton error for %s", strptr) // errno not set
+	if err != nil || !addr.Is4() || family != unix.AF_INET {
+		ErrQuit("inet_pton error for %s", strptr)
 	}
 
 	// nothing to return

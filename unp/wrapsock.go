@@ -85,27 +85,30 @@ again:
 // as EINTR when a signal handler has interrupted it (section 5.9). In the child of
 // [Fork], on its way, it returns what the parent got, without a system call.
 func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
+	var s step
+	if sa == nil {
+		sa, salen = new(SockaddrIn), new(Socklen)
+	}
 	if await(); resuming.Load() {
-		s := resume()
+		s = resume()
 		*sa, *salen = s.Peer, s.Salen
-		return int(s.N), nil
+	} else {
+		*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
+		n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
+		await()
+		s = step{N: int32(n), Open: err == 0, Salen: *salen, Peer: *sa, Errno: uint32(err)}
+		made(s)
 	}
-	*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
-	n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
-	if await(); err != 0 {
-		return -1, err
+	if s.Errno != 0 {
+		return -1, unix.Errno(s.Errno)
 	}
-	made(step{N: int32(n), Open: true, Peer: *sa, Salen: *salen})
-	return int(n), nil
+	return int(s.N), nil
 }
 
 // SetsockoptLinger is Setsockopt for the option SO_LINGER, whose value is a struct
 // linger with the time in seconds (section 7.5). With a time of 0 the socket's close
 // sends an RST.
 func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
-	if await(); resuming.Load() {
-		return
-	}
 	if err := unix.SetsockoptLinger(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")
 	}

@@ -17,18 +17,11 @@ func Fork() int {
 	if await(); resuming.Load() {
 		return int(resume().N)
 	}
-	if _, main := here(); !main {
-		ErrQuit("fork error: only main can call Fork, not a signal handler or another goroutine")
-	}
-	mu.Lock()
-	catchers[unix.SIGCHLD].start(unix.SIGCHLD)
-	mu.Unlock()
-
 	// A signal that is sent to the child waits until its main is here.
 	all, old := unix.Sigset_t{Val: [16]uint64{^uint64(1 << (unix.SIGURG - 1))}}, unix.Sigset_t{}
 	unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old)
 	parent.Mask = old.Val[0]
-	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: resumeEnv(), Files: []uintptr{0, 1, 2}})
+	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: childEnv(), Files: files})
 	unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
 	if err == unix.E2BIG {
 		ErrQuit("fork error: the %d calls of Socket, Accept and Fork that lead here do not fit into the child's environment", len(path))
@@ -44,7 +37,7 @@ func Close(fd int) {
 	if await(); resuming.Load() {
 		return
 	}
-	closed(fd)
+	closed(fd, ^uintptr(0))
 	if err := unix.Close(fd); err != nil {
 		ErrSys(err, "close error")
 	}

@@ -123,10 +123,23 @@ var programs = map[string]func(){
 		fmt.Println("the daemon's parent is", unix.Getppid())
 	},
 
-	"closed standard input": func() {
+	"closed standard descriptors": func() {
 		unp.Close(0)
+		unp.Close(1)
+		unp.Close(2)
 		if unp.Fork() == 0 {
-			fmt.Println("the child runs")
+			os.Exit(7)
+		}
+		var stat unix.WaitStatus
+		unix.Wait4(-1, &stat, 0, nil)
+		os.Exit(stat.ExitStatus())
+	},
+
+	"socket 0": func() { // at the number of standard input
+		unp.Close(0)
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if unp.Fork() == 0 {
+			fmt.Println(fd, socketType(fd))
 			os.Exit(0)
 		}
 		wait()
@@ -143,7 +156,8 @@ var programs = map[string]func(){
 
 	"printers": func() { // made before Fork, they print after it
 		out := bufio.NewWriter(os.Stdout)
-		fmt.Println("once")
+		fmt.Fprintln(out, "once")
+		out.Flush()
 		fmt.Fprintln(os.Stderr, "once on standard error")
 		unp.Fputs([]byte("once by Fputs\n"), os.Stdout)
 		os.Stdout = os.Stderr
@@ -267,6 +281,20 @@ var programs = map[string]func(){
 			fmt.Println(connfd, cliaddr.Addr, unp.Htons(cliaddr.Port), clilen)
 			os.Exit(0)
 		}
+		wait()
+	},
+
+	"echo before": func() { // one client, then a child for the next
+		listenfd := listen(unp.SERV_PORT)
+		connfd := unp.Accept(listenfd, nil, nil)
+		unp.StrEcho(connfd)
+		unp.Close(connfd)
+		connfd = unp.Accept(listenfd, nil, nil)
+		if unp.Fork() == 0 {
+			unp.StrEcho(connfd)
+			os.Exit(0)
+		}
+		unp.Close(connfd)
 		wait()
 	},
 
@@ -473,17 +501,35 @@ var programs = map[string]func(){
 	},
 
 	"struck at once": func() { // a child that is sent signals before it is there
+		caught := 0
 		unp.Signal(unix.SIGUSR1, unp.SIG_IGN)
-		unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("caught") })
+		unp.Signal(unix.SIGUSR2, func(unix.Signal) { caught += 1 })
+		unp.Signal(unix.SIGALRM, func(unix.Signal) { caught += 10 })
 		for range 100 {
 			pid := unp.Fork()
 			if pid == 0 {
-				os.Exit(0)
+				for caught < 11 {
+					unp.Sleep(1)
+				}
+				os.Exit(caught)
 			}
 			unix.Kill(pid, unix.SIGUSR1)
 			unix.Kill(pid, unix.SIGUSR2)
+			unix.Kill(pid, unix.SIGALRM)
 			wait()
 		}
+	},
+
+	"signalled by a handler": func() {
+		said := make(chan string, 2) // the handlers' order is the threads'
+		unp.Signal(unix.SIGUSR2, func(unix.Signal) { said <- "second handler" })
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+			unix.Kill(unix.Getpid(), unix.SIGUSR2)
+			said <- "first handler"
+		})
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unp.Sleep(0)
+		fmt.Println(len(said))
 	},
 
 	"handler in the child": func() {
@@ -518,6 +564,19 @@ var programs = map[string]func(){
 		if unp.Fork() == 0 {
 			unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
 			unp.StrEcho(connfd)
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"failed accept": func() { // and no second one
+		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {})
+		listenfd := listen(unp.SERV_PORT)
+		var cliaddr unp.SockaddrIn
+		clilen := unp.Socklen(unp.SizeofSockaddrIn)
+		connfd, err := unp.SysAccept(listenfd, &cliaddr, &clilen)
+		if unp.Fork() == 0 {
+			fmt.Println(connfd, err == unix.EINTR)
 			os.Exit(0)
 		}
 		wait()
