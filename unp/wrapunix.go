@@ -11,8 +11,7 @@ import (
 // Fork makes a child process: it returns 0 in the child and the child's process id
 // in the parent (section 4.7). The child is this program executed again, which finds
 // its place in main (resume.go says how). What main does before Fork without unp, it
-// does again in the child: it prints nothing, but opens files and pipes and counts
-// anew, and in a loop around Accept it has only seen the last round.
+// does again in the child: it opens files and pipes, asks the clock, waits, counts.
 func Fork() int {
 	if await(); resuming.Load() {
 		return int(resume().N)
