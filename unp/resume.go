@@ -112,6 +112,7 @@ func resume() step {
 		// A signal that has come early finds its handler in the kernel, and main at
 		// its place. The handler of SIGCHLD takes threads that a child may never need:
 		// it has no children yet, and waits for its own Fork.
+		arrived <- unix.SIGCHLD // main waits, for what may come between the two Notify of start too
 		for signo := range catchers {
 			if c := &catchers[signo]; signo != int(unix.SIGCHLD) && c.start(unix.Signal(signo)) {
 				rtSigaction(unix.Signal(signo), &c.kernel, nil) // as Notify may have set its own

@@ -58,7 +58,6 @@ var (
 // runtime catches it. The runtime keeps those that it needs, and has left SIGHUP
 // and SIGINT ignored if they were.
 func asInC() {
-	arrived <- unix.SIGCHLD // main waits once, for what may come between the two Notify of start
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		if ossignal.Ignored(signo) {
 			catchers[signo] = catcher{handler: SIG_IGN, kernel: ksigaction{1}}
