@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -432,6 +433,15 @@ var programs = map[string]func(){
 				fmt.Print(128+int(signo), " ")
 			} else {
 				fmt.Print(stat.ExitStatus(), " ")
+			}
+		}
+	},
+
+	"caught": func() { // from the start
+		status, _ := os.ReadFile("/proc/self/status")
+		for line := range strings.Lines(string(status)) {
+			if strings.HasPrefix(line, "SigCgt") {
+				fmt.Print(line)
 			}
 		}
 	},
