@@ -56,6 +56,7 @@ func TestChangedListings(t *testing.T) {
 		"struck at once":         strings.Repeat("its status is 11\n", 100),
 		"sleep a second":         "left: 0\n",
 		"stale line":             "true two\n",
+		"caught":                 fmt.Sprintf("SigCgt:\t%016x\n", 1<<(7-1)|1<<(8-1)|1<<(11-1)|1<<(23-1)|1<<(33-1)), // BUS, FPE, SEGV, URG, 33
 	} {
 		t.Run(program, func(t *testing.T) { forks(t, program).ends(0, stdout, "") })
 	}
