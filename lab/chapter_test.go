@@ -331,7 +331,7 @@ func TestTerminationOfServerProcess(t *testing.T) {
 	cli.ends(1, "hello\n", "str_cli: server terminated prematurely\n")
 }
 
-// The first write has an RST for its answer, the second one the signal.
+// The first write is answered with an RST; the second raises the signal.
 func TestSIGPIPE(t *testing.T) {
 	if !onOwnHost(t) {
 		return
@@ -384,7 +384,7 @@ func buildWith(t *testing.T, program, statements string) string {
 	return path
 }
 
-// The words and statuses of the programs where something is wrong from the start.
+// Messages and exit statuses when something is wrong from the start.
 func TestWords(t *testing.T) {
 	if !onOwnHost(t) {
 		return

@@ -199,7 +199,7 @@ func TestThousandsOfConnections(t *testing.T) {
 		return len(children(srv.pid())) == 1 && handedOn() == first
 	})
 	t.Logf("resident memory of the parent: %d kB after 1000 connections, %d kB after 7000", small, large)
-	if large > small+2048 { // the garbage collector's breath; 6000 connections that kept 1 kB each would show
+	if large > small+2048 { // room for the garbage collector; 6000 connections that kept 1 kB each would show
 		t.Errorf("resident memory grew from %d kB to %d kB", small, large)
 	}
 }

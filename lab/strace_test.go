@@ -248,8 +248,8 @@ func serveOne(t *testing.T, parent int) int {
 	return child
 }
 
-// Linux never lets accept fail with ECONNABORTED or EPROTO; strace does, and the
-// server calls it again. Any other error ends it.
+// Linux's accept does not fail on a connection that was reset; strace makes it
+// fail. tcpserv01 then calls it again, tcpserv04 ends.
 func TestAcceptAgain(t *testing.T) {
 	if !onOwnHost(t) {
 		return

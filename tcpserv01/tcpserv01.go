@@ -1,5 +1,5 @@
-// Tcpserv01 is a TCP echo server that forks a child for each client; its ended
-// children stay as zombies.
+// Tcpserv01 is a TCP echo server that forks a child for each client; its children
+// become zombies when they end.
 //
 // Figure 5.2; notes: TCP Echo Server.
 package main

@@ -1,4 +1,4 @@
-// Tcpserv02 catches SIGCHLD, and dies of the accept that the signal interrupts.
+// Tcpserv02 catches SIGCHLD, and ends when the signal interrupts accept.
 //
 // Section 5.9, with the handler of Figure 5.7; notes: Handling SIGCHLD Signals.
 package main
@@ -27,7 +27,7 @@ func main() {
 
 	unp.Listen(listenfd, unp.LISTENQ)
 
-	unp.SignalIntr(unix.SIGCHLD, sigChld) // signal() of a system that does not restart
+	unp.SignalIntr(unix.SIGCHLD, sigChld) // like a system's signal() that does not restart
 
 	for {
 		clilen = unp.SizeofSockaddrIn

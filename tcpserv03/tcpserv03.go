@@ -1,5 +1,5 @@
-// Tcpserv03 calls accept again when a signal interrupts it; of children that end
-// together it leaves zombies.
+// Tcpserv03 calls accept again when a signal interrupts it; children that
+// end together may leave zombies.
 //
 // Section 5.9, with the handler of Figure 5.7; notes: Handling SIGCHLD Signals.
 package main

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrSys is printf for a fatal error of a system call: it prints the message, what
-// err means and a newline on standard error, and ends the process with status 1
-// (Figure D.3).
+// ErrSys is printf for a fatal error of a system call: it prints "message: text of
+// err" and a newline on standard error, and ends the process with status 1 (Figure
+// D.3).
 func ErrSys(err error, format string, a ...any) {
 	msg := fmt.Sprint(err)
 	// strerror's words; Go has them with a small first letter

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// my_read's static buffer is one for all descriptors in C, so that lines of two
-// connections would mix. Here each descriptor has a buffer of its own.
+// In C, my_read has one static buffer for all descriptors, which mixes the lines
+// of two connections. Here each descriptor has a buffer of its own.
 var readBufs sync.Map // from descriptor to *bufio.Reader
 
 // A myRead fills the buffer of a descriptor.
@@ -49,9 +49,10 @@ func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 	return nil
 }
 
-// Readline reads a line into *ptr, with its newline, but at most maxlen-1 bytes; it
-// returns its length in bytes, 0 at the end of input (Figure 3.18). Any byte is data,
-// NUL too. It reads ahead, up to MAXLINE bytes, which unix.Read and select do not see.
+// Readline reads a line into *ptr, with its newline, but at most maxlen-1 bytes;
+// it returns its length in bytes, 0 at the end of input (Figure 3.18). Any byte is
+// data, NUL too. It reads up to MAXLINE bytes ahead: do not mix it with unix.Read
+// or select.
 func Readline(fd int, ptr *[]byte, maxlen int) int {
 	rl, ok := readBufs.Load(fd)
 	if !ok {

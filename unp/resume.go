@@ -25,16 +25,16 @@ import (
 // the program it stands, and what came of it. The child's main makes the same
 // calls, and each returns what its step holds: the descriptor, which came along
 // through exec at the same number, the peer's address, or the process id of an
-// earlier child. Meanwhile the other functions of unp do nothing, since the
-// parent has done it; only Signal does its work, since exec drops handlers. The
-// last step is the Fork that made this process. It returns 0, and from there on
-// the process is the child of the listing. If main comes to another place than
-// in its parent, the child ends with a message that names both.
+// earlier child. Meanwhile the other functions of unp do nothing, because the
+// parent has done their work; only Signal does its work, since exec drops
+// handlers. The last step is the Fork that made this process. It returns 0, and
+// from there on the process is the child of the listing. If main comes to another
+// place than in its parent, the child ends with a message that names both.
 //
 // A descriptor that has been closed stays on the path, because main will ask for
 // it again on its way. Only the rounds of a server are forgotten, so that its path
 // does not grow: when main calls Accept where it has called it before, and every
-// descriptor made since then is closed, the steps since then go.
+// descriptor made since then is closed, the steps since then are dropped.
 //
 // The path, the parent's name and its signal mask are in one environment
 // variable, in hexadecimal, which the child removes before anything else.
@@ -112,7 +112,7 @@ func resume() step {
 		// A signal that has come early finds its handler in the kernel, and main at
 		// its place. The handler of SIGCHLD takes threads that a child may never need:
 		// it has no children yet, and waits for its own Fork.
-		arrived <- unix.SIGCHLD // main waits, for what may come between the two Notify of start too
+		arrived <- unix.SIGCHLD // main waits once, for a signal between start's two calls of Notify
 		for signo := range catchers {
 			if c := &catchers[signo]; signo != int(unix.SIGCHLD) && c.start(unix.Signal(signo)) {
 				rtSigaction(unix.Signal(signo), &c.kernel, nil) // as Notify may have set its own
@@ -124,8 +124,8 @@ func resume() step {
 	return next
 }
 
-// childEnv is the environment of a child that main makes here. The handler of its
-// end gets ready.
+// childEnv is the environment of a child that main makes here. It starts the
+// catcher of SIGCHLD.
 func childEnv() []string {
 	at, main := here()
 	if !main {
@@ -139,8 +139,8 @@ func childEnv() []string {
 	return append(os.Environ(), resumeVar+"="+hex.EncodeToString(state))
 }
 
-// here is where the call of unp stands that is going on, and whether main makes
-// it, and not a signal handler or another goroutine.
+// here returns the place in the program that is calling unp, and whether main
+// calls, not a handler or another goroutine.
 func here() (at place, main bool) {
 	var pcs [256]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
@@ -158,8 +158,8 @@ func here() (at place, main bool) {
 	return at, false
 }
 
-// closed marks a descriptor as closed. If it is a standard one, file is what a child
-// gets in its place: a new descriptor of that number, or none.
+// closed marks a descriptor as closed. If it is a standard one, file is what a
+// child gets in its place: a new descriptor of that number, or none.
 func closed(fd int, file uintptr) {
 	readBufs.Delete(fd)
 	mu.Lock()

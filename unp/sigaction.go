@@ -36,11 +36,11 @@ type ksigaction [4]uint64
 
 const _SA_RESTART = 0x10000000
 
-// A catcher has the disposition of one signal, and calls its handler.
+// A catcher holds one signal's disposition and calls its handler.
 type catcher struct {
 	handler Sigfunc
 	kernel  ksigaction
-	sigs    chan os.Signal // room for one: signals are not queued
+	sigs    chan os.Signal // room for one: no signal is queued here
 	idle    chan struct{}  // can be received from while no handler runs
 }
 
@@ -54,9 +54,8 @@ var (
 	arrived  = make(chan os.Signal, 1)                                            // room for one: some signal came since main last waited
 )
 
-// asInC sets every signal to its default, as a C program finds it, where the
-// runtime catches it. The runtime keeps those that it needs, and has left SIGHUP
-// and SIGINT ignored if they were.
+// asInC sets the signals that the runtime catches back to their default. It leaves
+// those that the runtime needs, and SIGHUP and SIGINT if they are ignored.
 func asInC() {
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		if ossignal.Ignored(signo) {

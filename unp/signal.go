@@ -25,10 +25,10 @@ func signal(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
 	return oact.handler, err
 }
 
-// Signal sets what the process does when signo arrives: it calls fn, or SIG_DFL, or
-// SIG_IGN. It returns the previous disposition. The kernel restarts a system call
-// that the handler interrupts, but not after SIGALRM (Figure 5.6). Ignored signals
-// that the program inherits are at SIG_DFL, but for SIGHUP and SIGINT.
+// Signal sets what happens when signo arrives: fn is called, or SIG_DFL or SIG_IGN
+// applies. It returns the previous disposition. Except after SIGALRM, calls such as
+// accept and read are restarted (Figure 5.6). A signal that was ignored when the
+// program started is at SIG_DFL, except for SIGHUP and SIGINT.
 func Signal(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal() function
 	sigfunc, err := signal(signo, fn)
 	if err != nil {

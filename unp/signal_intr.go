@@ -5,7 +5,7 @@ package unp
 import "golang.org/x/sys/unix"
 
 // SignalIntr is [Signal] without the restart: a slow system call that the handler
-// interrupts fails with EINTR, as on systems that do not restart it (section 5.9).
+// interrupts fails with EINTR (section 5.9).
 func SignalIntr(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal_intr() function
 	var act, oact sigactiont
 

@@ -7,11 +7,11 @@
 // words it, and ends the process with status 1.
 //
 // A program that imports unp runs main on the thread whose id is the process id,
-// and starts with every signal at its default, as a C program does; only [Signal]
-// and [SignalIntr] change what a signal does, not os/signal.
+// and starts with its signals at their default, but for a few that Go's runtime
+// needs. Use [Signal] and [SignalIntr], not os/signal, to change that.
 //
-// Two files have no partner in C: resume.go, how the child of [Fork] finds its
-// place in main, and sigaction.go, how a Go program gets sigaction(2).
+// Two files that do work have no partner in C: resume.go, how the child of [Fork]
+// finds its place in main, and sigaction.go, how a Go program gets sigaction(2).
 package unp
 
 import "golang.org/x/sys/unix"
@@ -34,7 +34,7 @@ const SizeofSockaddrIn = unix.SizeofSockaddrInet4
 // Socklen is socklen_t, the size of a socket address in bytes (Figure 3.2).
 type Socklen = uint32
 
-// Sigfunc is a signal handler, or SIG_DFL or SIG_IGN (Figure 5.6). A handler runs on
-// a thread of its own, where it may call anything but Fork; main waits for it at
-// its next call of unp.
+// Sigfunc is a signal handler, or SIG_DFL or SIG_IGN (Figure 5.6). A handler runs
+// on a thread of its own, where it may call anything but Fork; main waits for it
+// at its next call of unp.
 type Sigfunc func(signo unix.Signal)

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket makes a socket and returns its descriptor (section 4.2). In the child of
-// [Fork], on its way, it returns the parent's descriptor, without a system call.
+// Socket makes a socket and returns its descriptor (section 4.2). While the child
+// of [Fork] retraces main, it returns the parent's descriptor, without a system
+// call.
 func Socket(family, typ, protocol int) int {
 	if await(); resuming.Load() {
 		return int(resume().N)
@@ -82,8 +83,8 @@ again:
 }
 
 // SysAccept is the system call accept: on error it returns -1 and the error, such
-// as EINTR when a signal handler has interrupted it (section 5.9). In the child of
-// [Fork], on its way, it returns what the parent got, without a system call.
+// as EINTR when a signal handler has interrupted it (section 5.9). While the child
+// of [Fork] retraces main, it returns what the parent got, without a system call.
 func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 	var s step
 	if sa == nil {
@@ -106,8 +107,8 @@ func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 }
 
 // SetsockoptLinger is Setsockopt for the option SO_LINGER, whose value is a struct
-// linger with the time in seconds (section 7.5). With a time of 0 the socket's close
-// sends an RST.
+// linger with the time in seconds (section 7.5). With a time of 0 the socket's
+// close sends an RST.
 func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
 	if err := unix.SetsockoptLinger(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Stdin is FILE *stdin (Figure 5.4). It reads ahead, up to MAXLINE bytes, which
-// unix.Read and select do not see.
+// Stdin is FILE *stdin (Figure 5.4). It reads up to MAXLINE bytes ahead: do not
+// mix it with unix.Read or select.
 var Stdin = bufio.NewReaderSize(myRead(0), MAXLINE)
 
 // Fgets reads a line into *ptr, with its newline, but at most n-1 bytes; it returns

@@ -9,9 +9,9 @@ import (
 )
 
 // Fork makes a child process: it returns 0 in the child and the child's process id
-// in the parent (section 4.7). The child is this program executed again, which finds
-// its place in main (resume.go says how). What main does before Fork without unp, it
-// does again in the child: it opens files and pipes, asks the clock, waits, counts.
+// in the parent (section 4.7). The child is this program executed again, which
+// finds its place in main (resume.go says how). The child repeats what main does
+// before Fork without unp, such as opening a file or reading the clock.
 func Fork() int {
 	if await(); resuming.Load() {
 		return int(resume().N)
