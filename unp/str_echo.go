@@ -12,7 +12,7 @@ func StrEcho(sockfd int) {
 	buf := make([]byte, MAXLINE)
 
 again:
-		for !resuming.Load() { // else it is done: resume.go
+	for !resuming.Load() { // else it is done: resume.go
 		if n, err = unix.Read(sockfd, buf); n <= 0 {
 			break
 		}
