@@ -219,7 +219,7 @@ func (s session) byHand(t *testing.T) [][]string {
 // has been woken for a while: what a command has set off has come to rest.
 func quiet(t *testing.T, root int) {
 	t.Helper()
-	const rest = 150 * time.Millisecond
+	const rest = 60 * time.Millisecond
 	last, since := "", time.Now()
 	await(t, "all is quiet", func() bool {
 		state := activity(root)
