@@ -93,7 +93,7 @@ func init() {
 	null, _ := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	high, _ := unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 512) // out of the way, for good
 	unix.Close(null)
-	nowhere := os.NewFile(uintptr(high), os.DevNull)
+	nowhere := os.NewFile(uintptr(high)&(1<<31-1), os.DevNull) // no file, if the limit is lower
 	printing = [2]os.File{*os.Stdout, *os.Stderr}
 	*os.Stdout, *os.Stderr = *nowhere, *nowhere
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&parent.Comm)), 0, 0, 0)
