@@ -147,12 +147,14 @@ func asOrdinaryUser(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// await polls until the state that a test waits for is there.
+// await polls until the state that a test waits for is there. If it does not come,
+// the processes of the moment tell why.
 func await(t testing.TB, what string, reached func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !reached(); {
 		if time.Now().After(end) {
-			t.Fatalf("waited 30 seconds in vain: %s", what)
+			processes, _ := exec.Command("ps", "-eo", "pid,ppid,stat,wchan:20,args", "--forest").Output()
+			t.Fatalf("waited 30 seconds in vain: %s\n%s", what, processes)
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -50,6 +50,11 @@ func openWindow(t *testing.T, shell *process) *window {
 	tty.Close()
 	go io.Copy(shell.out, keyboard)
 	w := &window{t, keyboard, shell}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the terminal shows %q", w.screen())
+		}
+	})
 	await(t, "the shell's prompt", func() bool { return strings.HasSuffix(w.screen(), prompt) })
 	return w
 }
@@ -96,11 +101,6 @@ func (w *window) answers(keys, pattern string) string {
 	before, re := len(w.screen()), regexp.MustCompile("(?m)"+pattern)
 	w.types(keys)
 	var m []string
-	w.t.Cleanup(func() {
-		if w.t.Failed() && m == nil {
-			w.t.Logf("the terminal shows %q", w.screen()[before:])
-		}
-	})
 	await(w.t, fmt.Sprintf("%q answers %s", keys, pattern), func() bool {
 		m = re.FindStringSubmatch(w.screen()[before:])
 		return m != nil
