@@ -43,6 +43,7 @@ func TestChangedListings(t *testing.T) {
 		"sockets":                "3 4\n3 4 3 stream datagram\n",
 		"remade in the child":    "3 3 datagram\n3 stream\n",
 		"grandchildren":          "great-grandchild: 3 3 4 bad file descriptor stream\nits status is 3\nits status is 2\nits status is 1\nparent: 3\n",
+		"linger":                 "3 3 0 <nil>\n",
 		"socket 0":               "0 stream\n",
 		"signalled by a handler": "2\n",
 		"unix.Close":             "the child runs\n",
@@ -69,7 +70,8 @@ func TestPrintedOnce(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	forks(t, "printers").ends(0, "once\nonce by Fputs\nchild\n", "once on standard error\nchild on standard error\n")
+	forks(t, "printers").ends(0, "once\nonce by Fputs\nchild\n",
+		"once on standard error\ntwice by println\ntwice by println\nchild on standard error\n")
 	srv := server(t, "forks", "prints")
 	want := "before socket\nafter listen\n"
 	for range 3 {
@@ -226,6 +228,39 @@ func TestPathOfServer(t *testing.T) {
 	}
 }
 
+// Where Go differs from C, it does so as README.md says.
+func TestDifferences(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	for program, stdout := range map[string]string{
+		"repeated":           "false false true no child processes\n",             // C: true true false <nil>
+		"outside unp":        "main goes on\nthe handler ends\nmain has waited\n", // C: main never goes on
+		"blocked by main":    "true\n",                                            // C: the signal stays pending
+		"SIGPROF":            "slept\n",                                           // C: caught, slept
+		"terminated at once": "true\n",                                            // C: false
+	} {
+		t.Run(program, func(t *testing.T) { forks(t, program).ends(0, stdout, "") })
+	}
+	forks(t, "SIGCHLD").ends(128+9, "slept\n", "") // C: caught, slept
+	program := filepath.Join(bin, "forks")
+	start(t, "bash", "-c", `trap "" HUP INT TERM; exec "$0" inherited`, program).ends(0, "SIG_IGN\nSIG_IGN\nSIG_DFL\n", "") // C: the third too
+	start(t, "prlimit", "--nofile=64:256", program, "files").ends(0, "true 256\n", "")                                      // C: false 256
+	start(t, "prlimit", "--nofile=256", program, "two").ends(0, "first child\nsecond child\n", "")                          // as in C
+
+	p := forks(t, "set by a handler")
+	await(t, "it sleeps", func() bool { return inCall(p.pid(), unix.SYS_CLOCK_NANOSLEEP) })
+	quiet(t, p.pid())
+	p.signal(unix.SIGUSR1)
+	p.ends(0, "SIG_DFL\nSIG_IGN\n", "") // C: SIG_IGN, SIG_IGN
+
+	srv := server(t, "forks", "round", filepath.Join(t.TempDir(), "first"))
+	for range 3 {
+		client(t, "tcpcli01", srv)
+	}
+	srv.printed("1 SIG_DFL\n1 SIG_DFL\n1 SIG_DFL\n") // C: 1 SIG_IGN, 2 SIG_IGN, 3 SIG_IGN
+}
+
 // The child's environment is its parent's, and what it starts starts afresh.
 func TestForkEnvironment(t *testing.T) {
 	if !onOwnHost(t) {
@@ -261,7 +296,8 @@ func TestForkErrors(t *testing.T) {
 	for _, program := range []string{"in a handler", "in a goroutine"} {
 		forks(t, program).ends(1, "", "fork error: only main can call Fork, not a signal handler or another goroutine\n")
 	}
-	forks(t, "too long").ends(1, "", "fork error: the 4000 calls of Socket, Accept and Fork that lead here do not fit into the child's environment\n")
+	forks(t, "path", "1700").ends(0, "", "")
+	forks(t, "path", "1800").ends(1, "", "fork error: the 1800 calls of Socket, Accept and Fork that lead here do not fit into the child's environment\n")
 	start(t, "unshare", "--mount", filepath.Join(bin, "forks"), "noexec").ends(1, "", "fork error: No such file or directory\n")
 }
 

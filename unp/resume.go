@@ -168,9 +168,7 @@ func closed(fd int, file uintptr) {
 		files[fd] = file
 	}
 	for i := range path {
-		if path[i].N == int32(fd) {
-			path[i].Open = false
-		}
+		path[i].Open = path[i].Open && path[i].N != int32(fd)
 	}
 }
 

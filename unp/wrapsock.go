@@ -110,7 +110,9 @@ func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 // linger with the time in seconds (section 7.5). With a time of 0 the socket's
 // close sends an RST.
 func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
-	if err := unix.SetsockoptLinger(fd, level, optname, optval); err != nil && !resuming.Load() { // set again, it does no harm
-		ErrSys(err, "setsockopt error")
+	if await(); !resuming.Load() {
+		if err := unix.SetsockoptLinger(fd, level, optname, optval); err != nil {
+			ErrSys(err, "setsockopt error")
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -161,6 +162,7 @@ var programs = map[string]func(){
 		out.Flush()
 		fmt.Fprintln(os.Stderr, "once on standard error")
 		unp.Fputs([]byte("once by Fputs\n"), os.Stdout)
+		println("twice by println")
 		os.Stdout = os.Stderr
 		if unp.Fork() == 0 {
 			fmt.Fprintln(out, "child")
@@ -234,11 +236,15 @@ var programs = map[string]func(){
 		unp.Sleep(60)
 	},
 
-	"too long": func() {
-		for range 4000 {
+	"path": func() { // of so many calls
+		calls, _ := strconv.Atoi(os.Args[2])
+		for range calls {
 			unp.Close(unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
 		}
-		unp.Fork()
+		if unp.Fork() == 0 {
+			os.Exit(0)
+		}
+		wait()
 	},
 
 	"noexec": func() { // /proc is empty
@@ -265,6 +271,20 @@ var programs = map[string]func(){
 		if unp.Fork() == 0 {
 			fmt.Println("the child has", fd)
 		}
+	},
+
+	"linger": func() { // of a socket that is closed, not of the one at its number
+		ling := unix.Linger{Onoff: 1}
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		unp.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &ling)
+		unp.Close(fd)
+		again := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if unp.Fork() == 0 {
+			onoff, err := unix.GetsockoptInt(again, unix.SOL_SOCKET, unix.SO_LINGER)
+			fmt.Println(fd, again, onoff, err)
+			os.Exit(0)
+		}
+		wait()
 	},
 
 	"inet_pton": func() {
@@ -448,15 +468,6 @@ var programs = map[string]func(){
 
 	"dispositions": func() {
 		f := func(unix.Signal) {}
-		name := func(fn unp.Sigfunc) string {
-			switch fmt.Sprintf("%p", fn) {
-			case fmt.Sprintf("%p", unp.SIG_DFL):
-				return "SIG_DFL"
-			case fmt.Sprintf("%p", unp.SIG_IGN):
-				return "SIG_IGN"
-			}
-			return "f"
-		}
 		for _, signo := range []unix.Signal{unix.SIGUSR1, unix.SIGCHLD, unix.SIGINT, unix.SIGPIPE, unix.SIGTSTP, 40} {
 			one := name(unp.Signal(signo, unp.SIG_IGN))
 			two := name(unp.Signal(signo, f))
@@ -626,6 +637,139 @@ var programs = map[string]func(){
 		unp.Readline(again, &line, unp.MAXLINE)
 		fmt.Printf("%v %s", fd == again, line)
 	},
+
+	// What README.md says of where Go differs from C.
+
+	"repeated": func() { // by the child, because unp does not know of it
+		var p [2]int
+		pid := unix.Getpid()
+		unix.Setsid()
+		unix.Pipe(p[:])
+		if unp.Fork() == 0 {
+			os.Exit(0)
+		}
+		_, err := unix.Wait4(-1, nil, 0, nil)
+		if unp.Fork() == 0 {
+			its, _ := os.Readlink(fmt.Sprint("/proc/self/fd/", p[0]))
+			parents, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", unix.Getppid(), p[0]))
+			sid, _ := unix.Getsid(0)
+			fmt.Println(pid == unix.Getppid(), its == parents, sid == unix.Getpid(), err)
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"round": func() { // of a server: what an earlier one has counted and set
+		listenfd := listen(unp.SERV_PORT)
+		for n := 1; ; n++ {
+			connfd := accept(listenfd)
+			if os.Mkdir(os.Args[2], 0o700) == nil { // in the first round
+				unp.Signal(unix.SIGUSR1, unp.SIG_IGN)
+			}
+			if unp.Fork() == 0 {
+				fmt.Println(n, name(unp.Signal(unix.SIGUSR1, unp.SIG_DFL)))
+				unp.StrEcho(connfd)
+				os.Exit(0)
+			}
+			unp.Close(connfd)
+		}
+	},
+
+	"set by a handler": func() {
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, unp.SIG_IGN) })
+		unp.Sleep(100)
+		if unp.Fork() == 0 {
+			fmt.Println(name(unp.Signal(unix.SIGUSR2, unp.SIG_DFL)))
+			os.Exit(0)
+		}
+		wait()
+		fmt.Println(name(unp.Signal(unix.SIGUSR2, unp.SIG_DFL)))
+	},
+
+	"outside unp": func() { // main does not wait for a handler
+		begins, goOn := make(chan bool), make(chan bool)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+			begins <- true
+			<-goOn
+			fmt.Println("the handler ends")
+		})
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		<-begins
+		fmt.Println("main goes on")
+		goOn <- true
+		unp.Sleep(0)
+		fmt.Println("main has waited")
+	},
+
+	"blocked by main": func() {
+		var set unix.Sigset_t
+		set.Val[0] = 1 << (unix.SIGUSR1 - 1)
+		unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil)
+		handled := make(chan bool)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { handled <- true })
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		fmt.Println(<-handled)
+	},
+
+	"inherited": func() {
+		for _, signo := range []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGTERM} {
+			fmt.Println(name(unp.Signal(signo, unp.SIG_DFL)))
+		}
+	},
+
+	"SIGPROF": func() {
+		unp.Signal(unix.SIGPROF, func(unix.Signal) { fmt.Println("caught") })
+		unix.Kill(unix.Getpid(), unix.SIGPROF)
+		unp.Sleep(1)
+		fmt.Println("slept")
+	},
+
+	"SIGCHLD": func() { // to a child without children
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) { fmt.Println("caught") })
+		if unp.Fork() == 0 {
+			unix.Kill(unix.Getpid(), unix.SIGCHLD)
+			unp.Sleep(1)
+			fmt.Println("slept")
+			unix.Kill(unix.Getppid(), unix.SIGKILL)
+		}
+		unp.Sleep(100)
+	},
+
+	"terminated at once": func() { // a child that would catch it
+		ended := 0
+		unp.Signal(unix.SIGTERM, func(unix.Signal) { os.Exit(0) })
+		for range 20 {
+			pid := unp.Fork()
+			if pid == 0 {
+				for {
+					unp.Sleep(1)
+				}
+			}
+			unix.Kill(pid, unix.SIGTERM)
+			var stat unix.WaitStatus
+			if unix.Wait4(pid, &stat, 0, nil); stat.Signaled() && stat.Signal() == unix.SIGTERM {
+				ended++
+			}
+		}
+		fmt.Println(ended > 0)
+	},
+
+	"files": func() { // the limit on their number
+		var limit unix.Rlimit
+		unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+		fmt.Println(limit.Cur > 64, limit.Max)
+	},
+}
+
+// name is a disposition's.
+func name(fn unp.Sigfunc) string {
+	switch fmt.Sprintf("%p", fn) {
+	case fmt.Sprintf("%p", unp.SIG_DFL):
+		return "SIG_DFL"
+	case fmt.Sprintf("%p", unp.SIG_IGN):
+		return "SIG_IGN"
+	}
+	return "f"
 }
 
 // wait says how a child has ended, if not with 0.
