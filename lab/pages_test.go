@@ -220,10 +220,10 @@ func (s session) byHand(t *testing.T) [][]string {
 // rest. It counts looks, and not time alone, because a busy machine delays both.
 func quiet(t *testing.T, root int) {
 	t.Helper()
-	const looks = 20
+	const looks = 12
 	last, same := "", 0
 	await(t, "all is quiet", func() bool {
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 		state := activity(root)
 		if state != last || state == "" {
 			last, same = state, 0
