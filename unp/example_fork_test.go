@@ -14,7 +14,7 @@ import (
 func ExampleFork() {
 	var stat unix.WaitStatus
 
-	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 
 	pid := unp.Fork()
 	if pid == 0 { // child process
@@ -25,5 +25,5 @@ func ExampleFork() {
 
 	unix.Wait4(pid, &stat, 0, nil)
 	fmt.Println("the child exited with", stat.ExitStatus())
-	// Output: the child exited with 1
+	// Output: the child exited with 2
 }

@@ -103,7 +103,7 @@ func init() {
 func resume() step {
 	next := ahead[0]
 	if at, _ := here(); at != next.At {
-		ErrQuit("fork error: main is at line %d, where its parent was at line %d", at.Line, next.At.Line)
+		ErrQuit("fork error: main has taken another path than its parent: it is at line %d, its parent was at line %d", at.Line, next.At.Line)
 	}
 	path, ahead = append(path, next), ahead[1:]
 	if len(ahead) == 0 {

@@ -215,6 +215,23 @@ var programs = map[string]func(){
 		wait()
 	},
 
+	"another caller": func() { // of one function, likewise
+		_, err := os.Stat(os.Args[2])
+		os.WriteFile(os.Args[2], nil, 0o600)
+		fork := func() {
+			if unp.Fork() == 0 {
+				fmt.Println("the child runs")
+				os.Exit(0)
+			}
+		}
+		if err == nil {
+			fork()
+		} else {
+			fork()
+		}
+		wait()
+	},
+
 	"read before": func() {
 		var line []byte
 		unp.Fgets(&line, unp.MAXLINE, unp.Stdin)
