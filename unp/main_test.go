@@ -13,6 +13,7 @@ import (
 // The child of ExampleFork is this test program again, and its path leads through
 // the example alone: other tests on its way would run twice.
 func TestMain(m *testing.M) {
+	flag.Parse()
 	if unp.Resuming() {
 		flag.Set("test.run", "^ExampleFork$")
 	}

@@ -91,7 +91,7 @@ func init() {
 	}
 	resuming.Store(true)
 	null, _ := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	high, _ := unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 512) // out of the way, for good
+	high, _ := unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 63) // out of the way, but not so far that the kernel's table must grow, which takes 10 ms
 	unix.Close(null)
 	nowhere := os.NewFile(uintptr(high)&(1<<31-1), os.DevNull) // no file, if the limit is lower
 	printing = [2]os.File{*os.Stdout, *os.Stderr}

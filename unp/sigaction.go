@@ -126,26 +126,36 @@ func (c *catcher) loop(signo unix.Signal) {
 	}
 }
 
-// await lets main wait until the signals that have come are handled, and tells
-// whether there were any. A handler, on its own thread, does not wait.
+// await lets main wait until every signal that has come is handled, and tells
+// whether there were any.
 func await() (handled bool) {
 	for signo := unix.Signal(catching.Load()); signo != 0; handled = true {
 		// Stop returns when the runtime has passed on every signal it holds.
 		passed := make(chan os.Signal, 1)
 		ossignal.Notify(passed, signo)
 		ossignal.Stop(passed)
-		if len(arrived) == 0 || unix.Gettid() != unix.Getpid() {
+		if !standStill() {
 			break
-		}
-		<-arrived
-		mu.Lock()
-		started := catchers
-		mu.Unlock()
-		for _, c := range started {
-			for busy := c.sigs != nil; busy; busy = len(c.sigs) > 0 {
-				<-c.idle
-			}
 		}
 	}
 	return handled
+}
+
+// standStill lets main wait while a handler runs, and tells whether it has. It
+// takes next to no time if none does. A handler, on its own thread, does not wait.
+func standStill() bool {
+	if len(arrived) == 0 || unix.Gettid() != unix.Getpid() {
+		return false
+	}
+	ossignal.Notify(arrived, unix.Signal(catching.Load())) // returns when the catcher has the signal too
+	<-arrived
+	mu.Lock()
+	started := catchers
+	mu.Unlock()
+	for _, c := range started {
+		for busy := c.sigs != nil; busy; busy = len(c.sigs) > 0 {
+			<-c.idle
+		}
+	}
+	return true
 }

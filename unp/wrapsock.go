@@ -90,13 +90,15 @@ func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 	if sa == nil {
 		sa, salen = new(SockaddrIn), new(Socklen)
 	}
-	if await(); resuming.Load() {
+	if standStill(); resuming.Load() {
 		s = resume()
 		*sa, *salen = s.Peer, s.Salen
 	} else {
 		*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
 		n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
-		await()
+		if standStill(); err != 0 {
+			await()
+		}
 		s = step{N: int32(n), Open: err == 0, Salen: *salen, Peer: *sa, Errno: uint32(err)}
 		made(s)
 	}

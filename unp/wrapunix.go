@@ -13,7 +13,7 @@ import (
 // finds its place in main (resume.go says how). The child repeats what main does
 // before Fork without unp, such as opening a file or reading the clock.
 func Fork() int {
-	if await(); resuming.Load() {
+	if standStill(); resuming.Load() {
 		return int(resume().N)
 	}
 	// A signal that is sent to the child waits until its main is here.
@@ -33,7 +33,7 @@ func Fork() int {
 
 // Close closes the descriptor (section 4.9).
 func Close(fd int) {
-	if await(); resuming.Load() {
+	if standStill(); resuming.Load() {
 		return
 	}
 	closed(fd, ^uintptr(0))
