@@ -22,6 +22,7 @@ func ErrSys(err error, format string, a ...any) {
 // ErrQuit is printf for any other fatal error: it prints the message and a newline
 // on standard error, and ends the process with status 1 (Figure D.3).
 func ErrQuit(format string, a ...any) {
+	await(true)
 	unix.Write(2, fmt.Appendf(nil, format+"\n", a...))
 	os.Exit(1)
 }

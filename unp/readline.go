@@ -20,7 +20,7 @@ type myRead int
 func (fd myRead) Read(buf []byte) (int, error) {
 again:
 	n, err := unix.Read(int(fd), buf)
-	if await(); err == unix.EINTR {
+	if await(true); err == unix.EINTR {
 		goto again
 	} else if n == 0 {
 		err = io.EOF
@@ -29,9 +29,8 @@ again:
 }
 
 func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
-	if await(); resuming.Load() {
-		at, _ := here()
-		ErrQuit("fork error: main reads again at line %d, as its parent has done", at.Line)
+	if await(true); len(ahead) > 0 {
+		ErrQuit("fork error: main reads again at line %d, as its parent has done", here().Line)
 	}
 	*ptr = (*ptr)[:0]
 	for n := 1; n < maxlen; n++ {

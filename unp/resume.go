@@ -3,12 +3,12 @@
 package unp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"os"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -56,18 +56,18 @@ type place struct{ Line, Calls int32 }
 
 var (
 	parent struct {
-		Comm [16]byte // the name that ps shows, which exec would change to "exe"
-		Mask uint64   // the signals that main's thread blocks
+		Comm [16]byte      // the name that ps shows, which exec would change to "exe"
+		Mask unix.Sigset_t // the signals that main's thread blocks
 	}
-	args     = append([]string(nil), os.Args...)
-	files    = []uintptr{0, 1, 2} // a child's standard descriptors; ^0 is none
-	resuming atomic.Bool          // until Fork has returned 0
-	path     []step               // as far as main has come
-	ahead    []step               // what main, resuming, has yet to go
+	args  = append([]string(nil), os.Args...)
+	files = []uintptr{0, 1, 2} // a child's standard descriptors; ^0 is none
+	path  []step               // as far as main has come
+	ahead []step               // what main, resuming, has yet to go
 
 	// What main prints while it resumes, its parent has printed.
-	printers = [2]*os.File{os.Stdout, os.Stderr}
+	standard = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
 	printing [2]os.File // their contents meanwhile
+	nowhere  *os.File   // in their place
 )
 
 func init() {
@@ -89,11 +89,10 @@ func init() {
 	if err != nil || len(ahead) == 0 || n+used != len(state) {
 		ErrQuit("%s is not what Fork hands to its child: %q", resumeVar, value)
 	}
-	resuming.Store(true)
 	null, _ := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	high, _ := unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 63) // out of the way, but not so far that the kernel's table must grow, which takes 10 ms
 	unix.Close(null)
-	nowhere := os.NewFile(uintptr(high)&(1<<31-1), os.DevNull) // no file, if the limit is lower
+	nowhere = os.NewFile(uintptr(high)&(1<<31-1), os.DevNull) // no file, if the limit is lower
 	printing = [2]os.File{*os.Stdout, *os.Stderr}
 	*os.Stdout, *os.Stderr = *nowhere, *nowhere
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&parent.Comm)), 0, 0, 0)
@@ -102,13 +101,12 @@ func init() {
 // resume returns the next step of the path, which main must take too.
 func resume() step {
 	next := ahead[0]
-	if at, _ := here(); at != next.At {
+	if at := here(); at != next.At {
 		ErrQuit("fork error: main has taken another path than its parent: it is at line %d, its parent was at line %d", at.Line, next.At.Line)
 	}
 	path, ahead = append(path, next), ahead[1:]
 	if len(ahead) == 0 {
-		resuming.Store(false)
-		*printers[0], *printers[1] = printing[0], printing[1]
+		*standard[1], *standard[2] = printing[0], printing[1]
 		// A signal that has come early finds its handler in the kernel, and main at
 		// its place. The handler of SIGCHLD takes threads that a child may never need:
 		// it has no children yet, and waits for its own Fork.
@@ -118,8 +116,8 @@ func resume() step {
 				rtSigaction(unix.Signal(signo), &c.kernel, nil) // as Notify may have set its own
 			}
 		}
-		unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{Val: [16]uint64{parent.Mask}}, nil)
-		await()
+		unix.PthreadSigmask(unix.SIG_SETMASK, &parent.Mask, nil)
+		await(true)
 	}
 	return next
 }
@@ -127,12 +125,15 @@ func resume() step {
 // childEnv is the environment of a child that main makes here. It starts the
 // catcher of SIGCHLD.
 func childEnv() []string {
-	at, main := here()
-	if !main {
+	at := here()
+	if at == (place{}) {
 		ErrQuit("fork error: only main can call Fork, not a signal handler or another goroutine")
 	}
 	mu.Lock()
 	defer mu.Unlock()
+	for fd, f := range standard {
+		files[fd] |= f.Fd() // ^0, if os.File.Close has closed it
+	}
 	catchers[unix.SIGCHLD].start(unix.SIGCHLD)
 	state, _ := binary.Append(nil, binary.BigEndian, parent)
 	state, _ = binary.Append(state, binary.BigEndian, append(path, step{At: at}))
@@ -141,21 +142,18 @@ func childEnv() []string {
 
 // here returns the place in the program that is calling unp, and whether main
 // calls, not a handler or another goroutine.
-func here() (at place, main bool) {
+func here() (at place) {
 	var pcs [256]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	unp := strings.TrimSuffix(runtime.FuncForPC(pcs[0]).Name(), "here")
 	for frame, more := frames.Next(); more; frame, more = frames.Next() {
-		switch {
-		case strings.HasPrefix(frame.Function, "tcpcliserv/unp."):
-			continue
-		case frame.Function == "runtime.main":
-			return at, true
-		case at.Line == 0:
-			at.Line = int32(frame.Line)
+		if frame.Function == "runtime.main" {
+			return at
+		} else if !strings.HasPrefix(frame.Function, unp) {
+			at = place{cmp.Or(at.Line, int32(frame.Line)), at.Calls*31 + int32(frame.PC-pcs[0])}
 		}
-		at.Calls = at.Calls*31 + int32(frame.Line)
 	}
-	return at, false
+	return place{}
 }
 
 // closed marks a descriptor as closed. If it is a standard one, file is what a
@@ -174,20 +172,22 @@ func closed(fd int, file uintptr) {
 
 // made adds a step to the path, if main has made it. Before it adds Accept's, it
 // forgets the rounds of the server since which every descriptor is closed.
-func made(s step) {
+func made(s step) step {
 	if s.Open {
 		closed(int(s.N), uintptr(s.N)) // by unix.Close, if it has not been by unp's
 	}
-	at, main := here()
+	s.At = here()
 	mu.Lock()
 	defer mu.Unlock()
-	kept := len(path)
-	for i := kept - 1; i >= 0 && !path[i].Open && s.Salen > 0; i-- {
-		if path[i].At == at {
-			kept = i
+	if s.At != (place{}) {
+		path = append(path, s)
+	}
+	for i := 0; i < len(path); i++ {
+		for k := i; path[i].Salen > 0 && !path[k].Open && k < len(path)-1; k++ {
+			if path[k+1].At == path[i].At {
+				path, k = append(path[:i], path[k+1:]...), i-1
+			}
 		}
 	}
-	if s.At = at; main {
-		path = append(path[:kept], s)
-	}
+	return s
 }

@@ -45,22 +45,22 @@ type catcher struct {
 }
 
 var (
-	fixed    = []unix.Signal{unix.SIGKILL, unix.SIGSTOP, 32, 33, 34}              // the last three are for threads
-	needed   = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGURG} // by the runtime
-	goAction ksigaction                                                           // how the runtime catches any signal
-	mu       sync.Mutex                                                           // a handler, on its own thread, may call what main calls
-	catchers [1 + 64]catcher                                                      // by signal number
-	catching atomic.Int32                                                         // a signal that a catcher is for, or 0
-	arrived  = make(chan os.Signal, 1)                                            // room for one: some signal came since main last waited
+	fixed    = []unix.Signal{unix.SIGKILL, unix.SIGSTOP, 32, 33, 34}                                                                      // the last three are for threads
+	left     = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGURG, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGCONT} // needed or left alone by the runtime
+	goAction ksigaction                                                                                                                   // how the runtime catches any signal
+	mu       sync.Mutex                                                                                                                   // a handler, on its own thread, may call what main calls
+	catchers [1 + 64]catcher                                                                                                              // by signal number
+	catching atomic.Int32                                                                                                                 // a signal that a catcher is for, or 0
+	arrived  = make(chan os.Signal, 1)                                                                                                    // room for one: some signal came since main last waited
 )
 
 // asInC sets the signals that the runtime catches back to their default. It leaves
-// those that the runtime needs, and SIGHUP and SIGINT if they are ignored.
+// those that the runtime needs, and those that are ignored and that it has left so.
 func asInC() {
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		if ossignal.Ignored(signo) {
 			catchers[signo] = catcher{handler: SIG_IGN, kernel: ksigaction{1}}
-		} else if !slices.Contains(fixed, signo) && !slices.Contains(needed, signo) {
+		} else if !slices.Contains(fixed, signo) && !slices.Contains(left, signo) {
 			rtSigaction(signo, &ksigaction{}, &goAction)
 		}
 	}
@@ -70,23 +70,20 @@ func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 	if signo < 1 || signo > 64 || slices.Contains(fixed, signo) {
 		return unix.EINVAL
 	}
-	await() // a signal that has come by now is for the handler before
+	await(true) // a signal that has come by now is for the handler before
 	mu.Lock()
 	defer mu.Unlock()
 
 	c := &catchers[signo]
 	oact.handler, c.handler = c.handler, act.handler
-	switch {
-	case act.handler == nil:
-		c.kernel = ksigaction{}
-	case reflect.ValueOf(act.handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer():
-		c.kernel = ksigaction{1}
-	default:
-		c.kernel = goAction
-		c.kernel[1] = c.kernel[1]&^_SA_RESTART | act.flags
+	c.kernel = ksigaction{} // SIG_DFL
+	if reflect.ValueOf(act.handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer() {
+		c.kernel[0] = 1
+	} else if act.handler != nil {
+		c.kernel = ksigaction{goAction[0], goAction[1]&^_SA_RESTART | act.flags, goAction[2], goAction[3]}
 	}
 	c.start(signo)
-	rtSigaction(signo, &c.kernel, &ksigaction{}) // strace shows what it was
+	rtSigaction(signo, &c.kernel, &ksigaction{}) // so that strace shows what it was
 	return nil
 }
 
@@ -98,7 +95,7 @@ func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
 // is passed on even if it is ignored: os.File asks the runtime, not the kernel,
 // whether to die of EPIPE.
 func (c *catcher) start(signo unix.Signal) bool {
-	if c.sigs != nil || resuming.Load() || c.kernel[0] == 0 || c.kernel[0] == 1 && signo != unix.SIGPIPE {
+	if c.sigs != nil || len(ahead) > 0 || c.kernel[0] == 0 || c.kernel[0] == 1 && signo != unix.SIGPIPE {
 		return false
 	}
 	c.sigs, c.idle = make(chan os.Signal, 1), make(chan struct{})
@@ -126,36 +123,29 @@ func (c *catcher) loop(signo unix.Signal) {
 	}
 }
 
-// await lets main wait until every signal that has come is handled, and tells
-// whether there were any.
-func await() (handled bool) {
+// await lets main wait while a handler runs, and tells whether one has. If a signal
+// may just have struck, await first lets the runtime pass it on, which costs more. A
+// handler, on its own thread, does not wait.
+func await(struck bool) (handled bool) {
 	for signo := unix.Signal(catching.Load()); signo != 0; handled = true {
-		// Stop returns when the runtime has passed on every signal it holds.
-		passed := make(chan os.Signal, 1)
-		ossignal.Notify(passed, signo)
-		ossignal.Stop(passed)
-		if !standStill() {
+		if struck {
+			passed := make(chan os.Signal, 1)
+			ossignal.Notify(passed, signo)
+			ossignal.Stop(passed) // returns when the runtime has passed on all it holds
+		}
+		if len(arrived) == 0 || unix.Gettid() != unix.Getpid() {
 			break
+		}
+		ossignal.Notify(arrived, signo) // returns when the catcher, too, has the signal
+		<-arrived
+		mu.Lock()
+		started := catchers
+		mu.Unlock()
+		for _, c := range started {
+			for busy := c.sigs != nil; busy; busy = len(c.sigs) > 0 {
+				<-c.idle
+			}
 		}
 	}
 	return handled
-}
-
-// standStill lets main wait while a handler runs, and tells whether it has. It
-// takes next to no time if none does. A handler, on its own thread, does not wait.
-func standStill() bool {
-	if len(arrived) == 0 || unix.Gettid() != unix.Getpid() {
-		return false
-	}
-	ossignal.Notify(arrived, unix.Signal(catching.Load())) // returns when the catcher has the signal too
-	<-arrived
-	mu.Lock()
-	started := catchers
-	mu.Unlock()
-	for _, c := range started {
-		for busy := c.sigs != nil; busy; busy = len(c.sigs) > 0 {
-			<-c.idle
-		}
-	}
-	return true
 }

@@ -12,12 +12,13 @@ func StrEcho(sockfd int) {
 	buf := make([]byte, MAXLINE)
 
 again:
-	for !resuming.Load() { // else it is done: resume.go
+	for len(ahead) == 0 { // else it is done: resume.go
 		if n, err = unix.Read(sockfd, buf); n <= 0 {
 			break
 		}
 		Writen(sockfd, buf[:n])
 	}
+	await(true)
 
 	if n < 0 && err == unix.EINTR {
 		goto again

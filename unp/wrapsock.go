@@ -14,10 +14,10 @@ import (
 // of [Fork] retraces main, it returns the parent's descriptor, without a system
 // call.
 func Socket(family, typ, protocol int) int {
-	if await(); resuming.Load() {
+	if await(true); len(ahead) > 0 {
 		return int(resume().N)
 	}
-	n, err := unix.Socket(family, typ, protocol)
+	n, err := unix.Socket(family, typ&^unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		ErrSys(err, "socket error")
 	}
@@ -27,7 +27,7 @@ func Socket(family, typ, protocol int) int {
 
 // Bind gives the socket the local address sa, of salen bytes (section 4.4).
 func Bind(fd int, sa *SockaddrIn, salen Socklen) {
-	if await(); resuming.Load() {
+	if await(true); len(ahead) > 0 {
 		return
 	}
 	if _, _, err := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
@@ -38,11 +38,10 @@ func Bind(fd int, sa *SockaddrIn, salen Socklen) {
 // Connect connects the socket to the server at sa, an address of salen bytes
 // (section 4.3).
 func Connect(fd int, sa *SockaddrIn, salen Socklen) {
-	if await(); resuming.Load() {
+	if await(true); len(ahead) > 0 {
 		return
 	}
 	if _, _, err := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(min(salen, SizeofSockaddrIn))); err != 0 {
-		await()
 		ErrSys(err, "connect error")
 	}
 }
@@ -51,7 +50,7 @@ func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 // (Figure 4.9). The environment variable LISTENQ overrides backlog; if it is not a
 // number, Listen says so and exits.
 func Listen(fd, backlog int) {
-	if await(); resuming.Load() {
+	if await(true); len(ahead) > 0 {
 		return
 	}
 	// can override 2nd argument with environment variable
@@ -87,20 +86,17 @@ again:
 // of [Fork] retraces main, it returns what the parent got, without a system call.
 func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 	var s step
-	if sa == nil {
+	if sa == nil || salen == nil {
 		sa, salen = new(SockaddrIn), new(Socklen)
 	}
-	if standStill(); resuming.Load() {
+	if await(false); len(ahead) > 0 {
 		s = resume()
 		*sa, *salen = s.Peer, s.Salen
 	} else {
 		*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
 		n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
-		if standStill(); err != 0 {
-			await()
-		}
-		s = step{N: int32(n), Open: err == 0, Salen: *salen, Peer: *sa, Errno: uint32(err)}
-		made(s)
+		await(err != 0)
+		s = made(step{N: int32(n), Open: err == 0, Salen: *salen, Peer: *sa, Errno: uint32(err)})
 	}
 	if s.Errno != 0 {
 		return -1, unix.Errno(s.Errno)
@@ -112,7 +108,7 @@ func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 // linger with the time in seconds (section 7.5). With a time of 0 the socket's
 // close sends an RST.
 func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
-	if await(); !resuming.Load() {
+	if await(true); len(ahead) == 0 {
 		if err := unix.SetsockoptLinger(fd, level, optname, optval); err != nil {
 			ErrSys(err, "setsockopt error")
 		}

@@ -13,15 +13,13 @@ import (
 // finds its place in main (resume.go says how). The child repeats what main does
 // before Fork without unp, such as opening a file or reading the clock.
 func Fork() int {
-	if standStill(); resuming.Load() {
+	if await(false); len(ahead) > 0 {
 		return int(resume().N)
 	}
 	// A signal that is sent to the child waits until its main is here.
-	all, old := unix.Sigset_t{Val: [16]uint64{^uint64(1 << (unix.SIGURG - 1))}}, unix.Sigset_t{}
-	unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old)
-	parent.Mask = old.Val[0]
+	unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{Val: [16]uint64{^uint64(0)}}, &parent.Mask)
 	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: childEnv(), Files: files})
-	unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+	unix.PthreadSigmask(unix.SIG_SETMASK, &parent.Mask, nil)
 	if err == unix.E2BIG {
 		ErrQuit("fork error: the %d calls of Socket, Accept and Fork that lead here do not fit into the child's environment", len(path))
 	} else if err != nil {
@@ -33,21 +31,24 @@ func Fork() int {
 
 // Close closes the descriptor (section 4.9).
 func Close(fd int) {
-	if standStill(); resuming.Load() {
+	if await(false); len(ahead) > 0 {
 		return
 	}
 	closed(fd, ^uintptr(0))
 	if err := unix.Close(fd); err != nil {
 		ErrSys(err, "close error")
 	}
+	if at := here(); at == (place{}) { // main, which may be in a call on fd, calls again
+		unix.Tgkill(unix.Getpid(), unix.Getpid(), unix.SIGURG)
+	}
 }
 
 // Sleep waits for so many seconds, or until a signal handler has returned. It
 // returns the whole seconds that were left, or 0 (Figure 5.14).
 func Sleep(seconds uint) uint {
-	left := unix.Timespec{Sec: int64(seconds)}
-	for await(); !resuming.Load() && unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &left, &left) == unix.EINTR; {
-		if await() {
+	left := unix.Timespec{Sec: int64(min(seconds, 1<<32-1))}
+	for await(true); len(ahead) == 0 && unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &left, &left) == unix.EINTR; {
+		if await(true) {
 			return uint(left.Sec)
 		}
 	}

@@ -5,10 +5,10 @@ package unp
 import "golang.org/x/sys/unix"
 
 func writen(fd int, ptr []byte) error {
-	await()
-	for len(ptr) > 0 && !resuming.Load() {
+	for len(ptr) > 0 && len(ahead) == 0 {
+		await(true)
 		nwritten, err := unix.Write(fd, ptr)
-		if await(); err == unix.EINTR {
+		if err == unix.EINTR {
 			nwritten = 0 // and call write() again
 		} else if err != nil {
 			return err

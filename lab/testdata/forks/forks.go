@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -135,6 +137,47 @@ var programs = map[string]func(){
 		var stat unix.WaitStatus
 		unix.Wait4(-1, &stat, 0, nil)
 		os.Exit(stat.ExitStatus())
+	},
+
+	"closed by os.File": func() {
+		os.Stdin.Close()
+		os.Stdout.Close()
+		if unp.Fork() == 0 {
+			os.Exit(7)
+		}
+		var stat unix.WaitStatus
+		unix.Wait4(-1, &stat, 0, nil)
+		os.Exit(stat.ExitStatus())
+	},
+
+	"close-on-exec": func() { // which a fork is not
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if unp.Fork() == 0 {
+			fmt.Println(fd, socketType(fd))
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"collected": func() { // nothing that the child has not made itself
+		if unp.Fork() == 0 {
+			unix.CloseRange(3, 1023, 0)
+			last := 0
+			for last < 100 {
+				last = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+			}
+			for range 3 {
+				runtime.GC()
+				unp.Sleep(1)
+			}
+			for fd := 3; fd <= last; fd++ {
+				if socketType(fd) != "stream" {
+					fmt.Println(fd, socketType(fd))
+				}
+			}
+			os.Exit(0)
+		}
+		wait()
 	},
 
 	"socket 0": func() { // at the number of standard input
@@ -391,6 +434,49 @@ var programs = map[string]func(){
 		}
 	},
 
+	"one line": func() { // for two accepts
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			one, two := accept(listenfd), accept(listenfd)
+			if unp.Fork() == 0 {
+				unp.Writen(one, fmt.Appendf(nil, "first, at %d\n", one))
+				unp.Writen(two, fmt.Appendf(nil, "second, at %d\n", two))
+				os.Exit(0)
+			}
+			unp.Close(one)
+			unp.Close(two)
+		}
+	},
+
+	"late Close": func() { // of each connection when the next has come
+		listenfd, before := listen(unp.SERV_PORT), -1
+		for {
+			connfd := accept(listenfd)
+			if before >= 0 {
+				unp.Close(before)
+			}
+			before = connfd
+			if unp.Fork() == 0 {
+				unp.StrEcho(connfd)
+				os.Exit(0)
+			}
+		}
+	},
+
+	"socket of each round": func() {
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			other := unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+			connfd := accept(listenfd)
+			if unp.Fork() == 0 {
+				unp.StrEcho(connfd)
+				os.Exit(0)
+			}
+			unp.Close(connfd)
+			unp.Close(other)
+		}
+	},
+
 	"two listen": func() { // on two ports, with a child for each
 		for i, fd := range []int{listen(9877), listen(9878)} {
 			if unp.Fork() == 0 {
@@ -539,17 +625,17 @@ var programs = map[string]func(){
 	},
 
 	"struck at once": func() { // a child that is sent signals before it is there
-		caught := 0
+		var caught atomic.Int32 // two handlers may run at the same time
 		unp.Signal(unix.SIGUSR1, unp.SIG_IGN)
-		unp.Signal(unix.SIGUSR2, func(unix.Signal) { caught += 1 })
-		unp.Signal(unix.SIGALRM, func(unix.Signal) { caught += 10 })
+		unp.Signal(unix.SIGUSR2, func(unix.Signal) { caught.Add(1) })
+		unp.Signal(unix.SIGALRM, func(unix.Signal) { caught.Add(10) })
 		for range 100 {
 			pid := unp.Fork()
 			if pid == 0 {
-				for caught < 11 {
+				for caught.Load() < 11 {
 					unp.Sleep(1)
 				}
-				os.Exit(caught)
+				os.Exit(int(caught.Load()))
 			}
 			unix.Kill(pid, unix.SIGUSR1)
 			unix.Kill(pid, unix.SIGUSR2)
@@ -568,6 +654,36 @@ var programs = map[string]func(){
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
 		unp.Sleep(0)
 		fmt.Println(len(said))
+	},
+
+	"closed by a handler": func() { // while main accepts on it
+		listenfd := listen(unp.SERV_PORT)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Close(listenfd) })
+		accept(listenfd)
+	},
+
+	"caught before the end": func() { // at the hands of ErrQuit
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+			unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil)
+			unix.Write(2, []byte("caught\n"))
+		})
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unp.ErrQuit("the end")
+	},
+
+	"caught while it echoes": func() {
+		p, _ := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+			unix.Close(p[0]) // so that StrEcho reads 0
+			unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil)
+			fmt.Println("caught")
+		})
+		go func() {
+			unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil)
+			unix.Tgkill(unix.Getpid(), unix.Getpid(), unix.SIGUSR1)
+		}()
+		unp.StrEcho(p[1])
+		fmt.Println("StrEcho returns")
 	},
 
 	"handler in the child": func() {
@@ -769,6 +885,15 @@ var programs = map[string]func(){
 			}
 		}
 		fmt.Println(ended > 0)
+	},
+
+	"ignored": func() { // from the start
+		status, _ := os.ReadFile("/proc/self/status")
+		for line := range strings.Lines(string(status)) {
+			if strings.HasPrefix(line, "SigIgn") {
+				fmt.Print(line)
+			}
+		}
 	},
 
 	"files": func() { // the limit on their number
