@@ -124,9 +124,8 @@ func resume() step {
 
 // childEnv is the environment of a child that main makes here. It starts the
 // catcher of SIGCHLD.
-func childEnv() []string {
-	at := here()
-	if at == (place{}) {
+func childEnv(s step) []string {
+	if s.At == (place{}) {
 		ErrQuit("fork error: only main can call Fork, not a signal handler or another goroutine")
 	}
 	mu.Lock()
@@ -136,7 +135,7 @@ func childEnv() []string {
 	}
 	catchers[unix.SIGCHLD].start(unix.SIGCHLD)
 	state, _ := binary.Append(nil, binary.BigEndian, parent)
-	state, _ = binary.Append(state, binary.BigEndian, append(path, step{At: at}))
+	state, _ = binary.Append(state, binary.BigEndian, append(path, s))
 	return append(os.Environ(), resumeVar+"="+hex.EncodeToString(state))
 }
 
@@ -176,7 +175,6 @@ func made(s step) step {
 	if s.Open {
 		closed(int(s.N), uintptr(s.N)) // by unix.Close, if it has not been by unp's
 	}
-	s.At = here()
 	mu.Lock()
 	defer mu.Unlock()
 	if s.At != (place{}) {

@@ -21,7 +21,7 @@ func Socket(family, typ, protocol int) int {
 	if err != nil {
 		ErrSys(err, "socket error")
 	}
-	made(step{N: int32(n), Open: true})
+	made(step{At: here(), N: int32(n), Open: true})
 	return n
 }
 
@@ -96,7 +96,7 @@ func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 		*salen = min(*salen, SizeofSockaddrIn) // as much as there is room for
 		n, _, err := unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen)))
 		await(err != 0)
-		s = made(step{N: int32(n), Open: err == 0, Salen: *salen, Peer: *sa, Errno: uint32(err)})
+		s = made(step{At: here(), N: int32(n), Open: err == 0, Salen: *salen, Peer: *sa, Errno: uint32(err)})
 	}
 	if s.Errno != 0 {
 		return -1, unix.Errno(s.Errno)

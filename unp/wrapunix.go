@@ -16,16 +16,18 @@ func Fork() int {
 	if await(false); len(ahead) > 0 {
 		return int(resume().N)
 	}
+	s := step{At: here()}
 	// A signal that is sent to the child waits until its main is here.
 	unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{Val: [16]uint64{^uint64(0)}}, &parent.Mask)
-	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: childEnv(), Files: files})
+	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: childEnv(s), Files: files})
 	unix.PthreadSigmask(unix.SIG_SETMASK, &parent.Mask, nil)
 	if err == unix.E2BIG {
 		ErrQuit("fork error: the %d calls of Socket, Accept and Fork that lead here do not fit into the child's environment", len(path))
 	} else if err != nil {
 		ErrSys(err, "fork error")
 	}
-	made(step{N: int32(pid)})
+	s.N = int32(pid)
+	made(s)
 	return pid
 }
 
@@ -38,7 +40,7 @@ func Close(fd int) {
 	if err := unix.Close(fd); err != nil {
 		ErrSys(err, "close error")
 	}
-	if at := here(); at == (place{}) { // main, which may be in a call on fd, calls again
+	if len(arrived) > 0 { // a handler closes fd, and main, which may be in a call on it, calls again
 		unix.Tgkill(unix.Getpid(), unix.Getpid(), unix.SIGURG)
 	}
 }
