@@ -47,8 +47,8 @@ func roundTrip(b *testing.B, conn net.Conn, buf []byte) {
 	}
 }
 
-// A round trip through tcpserv04's child takes so many times what it takes
-// through a goroutine of a server on net.
+// How many times as long a round trip takes through tcpserv04's child as through a
+// goroutine of a server on net.
 func BenchmarkRoundTrip(b *testing.B) {
 	server(b, "tcpserv04")
 	netecho := start(b, "netecho", "127.0.0.1:9878")
@@ -71,8 +71,8 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// A connection (connect, one round trip, close, the child's end) takes so many
-// times what executing an empty Go program takes.
+// How many times as long a connection takes (connect, one round trip, close, the
+// child's end) as executing an empty Go program.
 func BenchmarkConnection(b *testing.B) {
 	server(b, "tcpserv04")
 	buf := make([]byte, 64)
@@ -92,8 +92,8 @@ func BenchmarkConnection(b *testing.B) {
 	})
 }
 
-// The child's resident memory at its highest is so many times that of a Go program
-// that only waits.
+// How many times as much resident memory the child takes, at its highest, as a Go
+// program that only waits.
 func BenchmarkResidentMemory(b *testing.B) {
 	srv := server(b, "tcpserv04")
 	buf := make([]byte, 64)

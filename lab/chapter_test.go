@@ -235,8 +235,8 @@ func TestSignalsAreNotQueued(t *testing.T) {
 	}
 }
 
-// Five children end while their parent can handle signals: each is reported or
-// stays a zombie, but never all five.
+// Five children end while their parent can handle signals. Each is reported or
+// stays a zombie, and at least one of the five is reported.
 func TestSignalsComeApart(t *testing.T) {
 	if !onOwnHost(t) {
 		return
@@ -305,8 +305,8 @@ func TestConnectionAbortBeforeAcceptReturns(t *testing.T) {
 	}
 }
 
-// killed starts a server and a client, and kills the server's child: the client
-// has got a FIN, and does not know.
+// killed starts a server and a client, and kills the server's child. The client's
+// kernel has the FIN; the client does not know.
 func killed(t *testing.T, name string) *process {
 	srv := server(t, "tcpserv04")
 	cli := client(t, name, srv)

@@ -69,8 +69,8 @@ func TestChangedListings(t *testing.T) {
 	forks(t, "caught before the end").ends(1, "", "caught\nthe end\n")
 }
 
-// What main prints before Fork, its child does not print again; what main has made
-// to print with, prints in the child too.
+// What main prints before Fork is not printed again by the child. A writer that
+// main made before Fork works in the child too.
 func TestPrintedOnce(t *testing.T) {
 	if !onOwnHost(t) {
 		return
@@ -401,7 +401,7 @@ func TestInterruptedConnect(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	// To 192.0.2.2 the kernel sends, and nobody is there.
+	// The kernel sends to 192.0.2.2, where nobody is.
 	if out, err := exec.Command("bash", "-c", `ip link add eth0 type veth peer name eth1 && ip link set eth0 up && ip link set eth1 up && ip addr add 192.0.2.1/24 dev eth0 &&
 		ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev eth0`).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -485,7 +485,7 @@ func TestDefaultAgain(t *testing.T) {
 	forks(t, "default again").ends(128+10, "", "")
 }
 
-// Where the kernel allows no process more, Fork says so and ends the server. Where
+// Where the kernel allows no further process, Fork says so and ends the server. Where
 // it allows the child but not its threads, the child's runtime says so, and the
 // server goes on. Where it allows those too, all is well.
 func TestProcessLimit(t *testing.T) {

@@ -31,7 +31,7 @@ func inetPton(s string) (addr [4]byte, ok bool) {
 	return addr, true
 }
 
-// FuzzInetPton has a program say what InetPton makes of its argument.
+// FuzzInetPton runs a program that prints what InetPton makes of its argument.
 func FuzzInetPton(f *testing.F) {
 	for _, s := range []string{"127.0.0.1", "0.0.0.0", "255.255.255.255", "256.0.0.1", "01.2.3.4", "1.2.3.04", "00.0.0.0", "1.2.3", "1.2.3.4.5",
 		"1..2.3", ".1.2.3", "1.2.3.", " 1.2.3.4", "1.2.3.4 ", "1.2.3.4\n", "+1.2.3.4", "0x1.2.3.4", "::1", "::ffff:1.2.3.4", "1.2.3.4%eth0", "", "16909060", "１.2.3.4"} {
@@ -39,7 +39,7 @@ func FuzzInetPton(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if strings.Contains(s, "\x00") {
-			return // no argument can have it
+			return // no argument can contain it
 		}
 		var stderr bytes.Buffer
 		cmd := exec.Command(filepath.Join(bin, "forks"), "inet_pton", s)
@@ -81,7 +81,7 @@ func FuzzForkState(f *testing.F) {
 	inherited := os.NewFile(uintptr(fd), "socket")
 	f.Fuzz(func(t *testing.T, value string) {
 		if strings.Contains(value, "\x00") || len(value) > 100_000 {
-			return // no environment can have it
+			return // no environment can contain it
 		}
 		var stderr bytes.Buffer
 		cmd := exec.Command(cmd.Path, "once")

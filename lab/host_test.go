@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -40,6 +41,11 @@ func TestMain(m *testing.M) {
 	os.Setenv("LAB_BIN", bin)
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin") // an ordinary user's may lack them
 	os.Unsetenv("LISTENQ")
+	for _, signo := range []os.Signal{unix.SIGHUP, unix.SIGINT} {
+		if ossignal.Ignored(signo) { // under nohup, for example: what the tests start does not inherit it
+			ossignal.Notify(make(chan os.Signal, 1), signo)
+		}
+	}
 	status := 1
 	if reasons := prepare(dir); len(reasons) > 0 {
 		fmt.Fprintf(os.Stderr, "The tests cannot run here:\n%s\n", strings.Join(reasons, "\n"))
@@ -68,7 +74,7 @@ func prepare(dir string) (reasons []string) {
 			reasons = append(reasons, tool+" is not installed; the test command in README.md installs it")
 		}
 	}
-	build := exec.Command("go", "build", "-o", bin+"/", "./...",
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/", "./...",
 		"./lab/testdata/forks", "./lab/testdata/empty", "./lab/testdata/netecho", "./lab/testdata/waiting")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
@@ -78,14 +84,14 @@ func prepare(dir string) (reasons []string) {
 		reasons = append(reasons, strings.TrimSpace(string(out)))
 	}
 	// A user other than root needs a copy that everybody can read.
-	if out, err := exec.Command("bash", "-c", `mkdir -p "$0/lab" && cp host "$0/lab" && cd .. && cp -r go.mod go.sum unp tcp*/ "$0" && chmod -R a+rX "$0"`, dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("bash", "-c", `mkdir -p "$0/lab" && cp host "$0/lab" && cd .. && cp -r --no-preserve=mode go.mod go.sum unp tcp*/ "$0" && chmod -R a+rX "$0"`, dir).CombinedOutput(); err != nil {
 		reasons = append(reasons, fmt.Sprintf("%v: %s", err, out))
 	}
 	return reasons
 }
 
-// lookAtSources makes go test run again, and not show an old result, when one of
-// the files has changed that TestMain builds: it knows what a test looks at.
+// lookAtSources touches every file that TestMain builds, so that go test does not
+// show a cached result after one has changed: it knows which files a test looks at.
 func lookAtSources() {
 	for _, pattern := range []string{"host", "testdata/*/*.go", "../go.*", "../*.md", "../*/*.go"} {
 		names, _ := filepath.Glob(pattern)
@@ -124,8 +130,8 @@ func onOwnHost(t *testing.T) bool {
 	return false
 }
 
-// asOrdinaryUser makes root's command on a new host an ordinary user's: the kernel
-// does not hold root to RLIMIT_NPROC.
+// asOrdinaryUser returns a command on a new host that root, too, runs as an
+// ordinary user: the kernel does not hold root to RLIMIT_NPROC.
 func asOrdinaryUser(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	dir := t.TempDir()
@@ -186,8 +192,8 @@ func (o output) String() string {
 	return string(b)
 }
 
-// command makes a process that start has yet to start; a program's name without
-// a slash that bin holds is that program.
+// command prepares a process, which start starts. A name without a slash is that
+// of a program in bin, if there is one.
 func command(t testing.TB, name string, args ...string) *process {
 	p := &process{t: t, out: newOutput(t), err: newOutput(t), done: make(chan struct{})}
 	if path := filepath.Join(bin, name); !strings.Contains(name, "/") {
@@ -208,7 +214,7 @@ func (p *process) start() *process {
 	if p.cmd.SysProcAttr == nil {
 		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	p.cmd.SysProcAttr.Setsid = true // nothing hangs on the terminal of the tests, if there is one
+	p.cmd.SysProcAttr.Setsid = true // nothing depends on the terminal of the tests, if there is one
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -272,7 +278,7 @@ func (p *process) end() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// ends checks the end of the process: its status and all that it has said.
+// ends checks how the process ended: its status and all its output.
 func (p *process) ends(status int, stdout, stderr string) {
 	p.t.Helper()
 	got := p.end()

@@ -45,8 +45,8 @@ func (tr trace) thread(tid int) []string {
 	return strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
 }
 
-// want checks the calls of a thread, but for the runtime's, in the notation of
-// the tests' tables, from the first line that begins with start.
+// want compares the calls of a thread, from the first line that begins with start
+// and without the runtime's, with a string in the notation of the tables below.
 func (tr trace) want(tid int, start, want string) {
 	tr.t.Helper()
 	lines := tr.thread(tid)
@@ -147,7 +147,7 @@ func (tr trace) main() int {
 
 const tcpSocket = "socket(AF_INET, SOCK_STREAM, IPPROTO_IP)="
 
-// Each client makes the calls of its listing, from socket on, on its one thread.
+// Each client makes the calls of its listing, from socket on, on its main thread.
 func TestSystemCallsOfClients(t *testing.T) {
 	if !onOwnHost(t) {
 		return

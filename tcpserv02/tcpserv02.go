@@ -27,7 +27,7 @@ func main() {
 
 	unp.Listen(listenfd, unp.LISTENQ)
 
-	unp.SignalIntr(unix.SIGCHLD, sigChld) // like a system's signal() that does not restart
+	unp.SignalIntr(unix.SIGCHLD, sigChld) // the book has Signal, which restarts accept on Linux
 
 	for {
 		clilen = unp.SizeofSockaddrIn

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// In C, my_read has one static buffer for all descriptors, which mixes the lines
+// In C, my_read has one static buffer for all descriptors, so it mixes up the lines
 // of two connections. Here each descriptor has a buffer of its own.
 var readBufs sync.Map // from descriptor to *bufio.Reader
 

@@ -23,9 +23,9 @@ import (
 //
 // The path is a list of steps. Each is a call of Socket, Accept or Fork: where in
 // the program it stands, and what came of it. The child's main makes the same
-// calls, and each returns what its step holds: the descriptor, which came along
-// through exec at the same number, the peer's address, or the process id of an
-// earlier child. Meanwhile the other functions of unp do nothing, because the
+// calls, and each returns what its step holds: the descriptor, which exec has kept
+// at the same number; the peer's address; or the process id of an earlier child.
+// Meanwhile the other functions of unp do nothing, because the
 // parent has done their work; only Signal does its work, since exec drops
 // handlers. The last step is the Fork that made this process. It returns 0, and
 // from there on the process is the child of the listing. If main comes to another
@@ -33,8 +33,8 @@ import (
 //
 // A descriptor that has been closed stays on the path, because main will ask for
 // it again on its way. Only the rounds of a server are forgotten, so that its path
-// does not grow: when main calls Accept where it has called it before, and every
-// descriptor made since then is closed, the steps since then are dropped.
+// does not grow: between two calls of Accept at the same place, the steps are
+// dropped once all their descriptors are closed.
 //
 // The path, the parent's name and its signal mask are in one environment
 // variable, in hexadecimal, which the child removes before anything else.
@@ -50,8 +50,8 @@ type step struct {
 	Errno uint32
 }
 
-// A place is where main calls unp: the line, and in one number the lines of all
-// calls that lead there.
+// A place is where main calls unp: the line, and all the calls that lead there,
+// folded into one number.
 type place struct{ Line, Calls int32 }
 
 var (
@@ -62,17 +62,17 @@ var (
 	args  = append([]string(nil), os.Args...)
 	files = []uintptr{0, 1, 2} // a child's standard descriptors; ^0 is none
 	path  []step               // as far as main has come
-	ahead []step               // what main, resuming, has yet to go
+	ahead []step               // as far as it has yet to go: it is resuming while there is a step
 
-	// What main prints while it resumes, its parent has printed.
+	// While main resumes, it prints nothing: its parent has printed it.
 	standard = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
 	printing [2]os.File // their contents meanwhile
 	nowhere  *os.File   // in their place
 )
 
 func init() {
-	// Every call of a listing comes from the one thread whose id is the process
-	// id, so that strace without -f and ps show what they show for C.
+	// main stays on the one thread whose id is the process id, so that strace
+	// without -f and ps show for it what they show for C.
 	runtime.LockOSThread()
 	asInC()
 
@@ -90,7 +90,7 @@ func init() {
 		ErrQuit("%s is not what Fork hands to its child: %q", resumeVar, value)
 	}
 	null, _ := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	high, _ := unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 63) // out of the way, but not so far that the kernel's table must grow, which takes 10 ms
+	high, _ := unix.FcntlInt(uintptr(null), unix.F_DUPFD_CLOEXEC, 63) // out of the way; from 64 on the kernel's table would have to grow, which takes 10 ms
 	unix.Close(null)
 	nowhere = os.NewFile(uintptr(high)&(1<<31-1), os.DevNull) // no file, if the limit is lower
 	printing = [2]os.File{*os.Stdout, *os.Stderr}
@@ -107,9 +107,9 @@ func resume() step {
 	path, ahead = append(path, next), ahead[1:]
 	if len(ahead) == 0 {
 		*standard[1], *standard[2] = printing[0], printing[1]
-		// A signal that has come early finds its handler in the kernel, and main at
-		// its place. The handler of SIGCHLD takes threads that a child may never need:
-		// it has no children yet, and waits for its own Fork.
+		// A signal that has come early now finds its handler in the kernel, and main
+		// at its place. SIGCHLD's catcher is left out: it takes threads, and this
+		// process has no children before its own first Fork, which starts it.
 		arrived <- unix.SIGCHLD // main waits once, for a signal between start's two calls of Notify
 		for signo := range catchers {
 			if c := &catchers[signo]; signo != int(unix.SIGCHLD) && c.start(unix.Signal(signo)) {
@@ -139,8 +139,8 @@ func childEnv(s step) []string {
 	return append(os.Environ(), resumeVar+"="+hex.EncodeToString(state))
 }
 
-// here returns the place in the program that is calling unp, and whether main
-// calls, not a handler or another goroutine.
+// here returns the place in main that is calling unp, or no place if a handler or
+// another goroutine calls.
 func here() (at place) {
 	var pcs [256]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
@@ -169,11 +169,11 @@ func closed(fd int, file uintptr) {
 	}
 }
 
-// made adds a step to the path, if main has made it. Before it adds Accept's, it
-// forgets the rounds of the server since which every descriptor is closed.
+// made adds a step to the path, if it is main's, and drops the steps between two
+// calls of Accept at the same place if all their descriptors are closed.
 func made(s step) step {
 	if s.Open {
-		closed(int(s.N), uintptr(s.N)) // by unix.Close, if it has not been by unp's
+		closed(int(s.N), uintptr(s.N)) // main may have used unix.Close
 	}
 	mu.Lock()
 	defer mu.Unlock()

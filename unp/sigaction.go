@@ -23,8 +23,8 @@ import (
 // main waits for it at its next call of unp, as in C, where main is what the
 // handler interrupts.
 
-// sigactiont is struct sigaction, but for sa_mask, which is always empty here: a
-// handler does not interrupt itself.
+// sigactiont is struct sigaction without sa_mask, which the listings leave empty. No
+// handler interrupts itself.
 type sigactiont struct {
 	handler Sigfunc
 	flags   uint64
@@ -50,7 +50,7 @@ var (
 	goAction ksigaction                                                                                                                   // how the runtime catches any signal
 	mu       sync.Mutex                                                                                                                   // a handler, on its own thread, may call what main calls
 	catchers [1 + 64]catcher                                                                                                              // by signal number
-	catching atomic.Int32                                                                                                                 // a signal that a catcher is for, or 0
+	catching atomic.Int32                                                                                                                 // one of the signals that have a catcher, or 0
 	arrived  = make(chan os.Signal, 1)                                                                                                    // room for one: some signal came since main last waited
 )
 

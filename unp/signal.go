@@ -17,7 +17,7 @@ func signal(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
 	act.handler = fn
 	act.flags = 0
 	if signo == unix.SIGALRM {
-		// SA_INTERRUPT, of SunOS 4.x: Linux has no such flag
+		// SA_INTERRUPT, of SunOS 4.x: Linux ignores it
 	} else {
 		act.flags |= _SA_RESTART // SVR4, 4.4BSD
 	}
@@ -28,7 +28,7 @@ func signal(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
 // Signal sets what happens when signo arrives: fn is called, or SIG_DFL or SIG_IGN
 // applies. It returns the previous disposition. Except after SIGALRM, calls such as
 // accept and read are restarted (Figure 5.6). A signal that was ignored when the
-// program started is at SIG_DFL, except for SIGHUP and SIGINT.
+// program started is at SIG_DFL, except SIGHUP, SIGINT and those that stop.
 func Signal(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal() function
 	sigfunc, err := signal(signo, fn)
 	if err != nil {

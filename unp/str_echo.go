@@ -5,7 +5,8 @@ package unp
 import "golang.org/x/sys/unix"
 
 // StrEcho reads what the client sends and writes it back, until the client closes
-// its end (Figure 5.3). On an error it says "str_echo: read error" and exits.
+// its end (Figure 5.3). If read fails, it prints "str_echo: read error" and the
+// error's text on standard error, and exits.
 func StrEcho(sockfd int) {
 	var n int
 	var err error

@@ -1,17 +1,17 @@
 //go:build linux && (amd64 || arm64)
 
-// Package unp is the library of UNIX Network Programming, volume 1, third
-// edition, as far as chapter 5 uses it: one Go file for each C file of the book's
-// lib directory. A function whose C name begins with a capital letter checks the
-// result of its system call. On error it prints a message on standard error, as C
-// words it, and ends the process with status 1.
+// Package unp is the part of the library of UNIX Network Programming, volume 1,
+// third edition, that the programs of chapter 5 use: one Go file for each C file of
+// the book's lib directory. A function whose C name begins with a capital letter
+// checks the result of its system call. On error it prints C's message on standard
+// error and ends the process with status 1.
 //
 // A program that imports unp runs main on the thread whose id is the process id,
 // and starts with its signals at their default, but for a few that Go's runtime
 // needs. Use [Signal] and [SignalIntr], not os/signal, to change that.
 //
-// Two files that do work have no partner in C: resume.go, how the child of [Fork]
-// finds its place in main, and sigaction.go, how a Go program gets sigaction(2).
+// Two files have no counterpart in C: resume.go, in which the child of [Fork] finds
+// its place in main, and sigaction.go, which is sigaction(2) for a Go program.
 package unp
 
 import "golang.org/x/sys/unix"
@@ -36,5 +36,5 @@ type Socklen = uint32
 
 // Sigfunc is a signal handler, or SIG_DFL or SIG_IGN (Figure 5.6). A handler runs
 // on a thread of its own, where it may call anything but Fork; main waits for it
-// at its next call of unp.
+// when it next calls a function of unp.
 type Sigfunc func(signo unix.Signal)

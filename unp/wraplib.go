@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InetPton turns a dotted-decimal IPv4 address into its 4 bytes (section 3.7). For
-// anything else, and for a family other than AF_INET, it says "inet_pton error" and
-// exits.
+// InetPton turns a dotted-decimal IPv4 address into its 4 bytes (section 3.7). Given
+// anything else, or a family other than AF_INET, it prints "inet_pton error for" and
+// the string on standard error, and exits.
 func InetPton(family int, strptr string, addrptr *[4]byte) {
 	addr, err := netip.ParseAddr(strptr)
 	if err != nil || !addr.Is4() || family != unix.AF_INET {

@@ -48,7 +48,7 @@ func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 
 // Listen lets the socket take connections, up to backlog of them waiting for Accept
 // (Figure 4.9). The environment variable LISTENQ overrides backlog; if it is not a
-// number, Listen says so and exits.
+// number, Listen prints that and exits.
 func Listen(fd, backlog int) {
 	if await(true); len(ahead) > 0 {
 		return

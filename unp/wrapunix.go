@@ -10,8 +10,8 @@ import (
 
 // Fork makes a child process: it returns 0 in the child and the child's process id
 // in the parent (section 4.7). The child is this program executed again, which
-// finds its place in main (resume.go says how). The child repeats what main does
-// before Fork without unp, such as opening a file or reading the clock.
+// finds its place in main (resume.go says how). It repeats what main does before
+// Fork, except through unp: it opens a file again, and closes with unix.Close.
 func Fork() int {
 	if await(false); len(ahead) > 0 {
 		return int(resume().N)
@@ -31,7 +31,8 @@ func Fork() int {
 	return pid
 }
 
-// Close closes the descriptor (section 4.9).
+// Close closes the descriptor (section 4.9). If a handler closes one on which main
+// waits, main's call fails.
 func Close(fd int) {
 	if await(false); len(ahead) > 0 {
 		return
@@ -45,8 +46,8 @@ func Close(fd int) {
 	}
 }
 
-// Sleep waits for so many seconds, or until a signal handler has returned. It
-// returns the whole seconds that were left, or 0 (Figure 5.14).
+// Sleep waits the given number of seconds, or until a signal handler has returned.
+// It returns the whole seconds left, or 0 (Figure 5.14).
 func Sleep(seconds uint) uint {
 	left := unix.Timespec{Sec: int64(min(seconds, 1<<32-1))}
 	for await(true); len(ahead) == 0 && unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &left, &left) == unix.EINTR; {

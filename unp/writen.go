@@ -20,8 +20,8 @@ func writen(fd int, ptr []byte) error {
 
 // Writen writes all of ptr to the descriptor, in as many calls of write as it takes
 // (Figure 3.16). On a connection that has been reset, SIGPIPE ends the process;
-// where SIGPIPE is ignored or caught, Writen says "writen error: Broken pipe"
-// and exits.
+// where SIGPIPE is ignored or caught, Writen prints "writen error: Broken pipe" on
+// standard error and exits.
 func Writen(fd int, ptr []byte) {
 	if err := writen(fd, ptr); err != nil {
 		ErrSys(err, "writen error")

@@ -1,4 +1,4 @@
-// Forks does what its argument says with Fork: what a reader may make of a listing.
+// Forks does what its argument names: programs that a reader may make of a listing.
 package main
 
 import (
@@ -244,7 +244,7 @@ var programs = map[string]func(){
 		fmt.Println("after exec:", fd)
 	},
 
-	"another way": func() { // as its argument, a file, is there or not
+	"another way": func() { // depending on whether the file that its argument names exists
 		_, err := os.Stat(os.Args[2])
 		os.WriteFile(os.Args[2], nil, 0o600)
 		unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)

@@ -1,4 +1,4 @@
-// Waiting does nothing, for ever: what memory it takes, any Go program takes.
+// Waiting does nothing, forever: what memory it takes, any Go program takes.
 package main
 
 import "syscall"
