@@ -29,7 +29,7 @@ func ratio(b *testing.B, unit string, measured, yardstick func()) {
 	b.ReportMetric(float64(m)/float64(y), unit)
 }
 
-func connect(b *testing.B, address string) net.Conn {
+func connect(b testing.TB, address string) net.Conn {
 	b.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -38,7 +38,7 @@ func connect(b *testing.B, address string) net.Conn {
 	return conn
 }
 
-func roundTrip(b *testing.B, conn net.Conn, buf []byte) {
+func roundTrip(b testing.TB, conn net.Conn, buf []byte) {
 	if _, err := conn.Write(buf); err != nil {
 		b.Fatal(err)
 	}
@@ -71,25 +71,51 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// How many times as long a connection takes (connect, one round trip, close, the
-// child's end) as executing an empty Go program.
+// connection connects, makes one round trip, and closes; it returns when the
+// server's child has ended.
+func connection(t testing.TB) {
+	conn := connect(t, "127.0.0.1:9877")
+	roundTrip(t, conn, make([]byte, 64))
+	conn.(*net.TCPConn).CloseWrite()
+	io.ReadAll(conn)
+	conn.Close()
+}
+
+// execution executes an empty Go program.
+func execution(t testing.TB) {
+	attr := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}}
+	pid, err := syscall.ForkExec(filepath.Join(bin, "empty"), []string{"empty"}, attr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Wait4(pid, nil, 0, nil)
+}
+
+// How many times as long a connection takes as executing an empty Go program.
 func BenchmarkConnection(b *testing.B) {
 	server(b, "tcpserv04")
-	buf := make([]byte, 64)
-	attr := &syscall.ProcAttr{Env: os.Environ(), Files: []uintptr{0, 1, 2}}
-	ratio(b, "execs", func() {
-		conn := connect(b, "127.0.0.1:9877")
-		roundTrip(b, conn, buf)
-		conn.(*net.TCPConn).CloseWrite()
-		io.ReadAll(conn) // until the child has ended
-		conn.Close()
-	}, func() {
-		pid, err := syscall.ForkExec(filepath.Join(bin, "empty"), []string{"empty"}, attr)
-		if err != nil {
-			b.Fatal(err)
+	ratio(b, "execs", func() { connection(b) }, func() { execution(b) })
+}
+
+// Nothing on a connection's way waits for anything but its processes: the quickest
+// of some takes no longer than a few executions.
+func TestConnection(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	server(t, "tcpserv04")
+	quickest := func(do func(testing.TB)) time.Duration {
+		shortest := time.Hour
+		for range 50 {
+			start := time.Now()
+			do(t)
+			shortest = min(shortest, time.Since(start))
 		}
-		unix.Wait4(pid, nil, 0, nil)
-	})
+		return shortest
+	}
+	if c, e := quickest(connection), quickest(execution); c > 4*e {
+		t.Errorf("a connection takes %v, an execution %v", c, e)
+	}
 }
 
 // How many times as much resident memory the child takes, at its highest, as a Go

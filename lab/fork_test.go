@@ -241,6 +241,9 @@ func TestDifferences(t *testing.T) {
 	}
 	for program, stdout := range map[string]string{
 		"repeated":           "false false true no child processes\n",             // C: true true false <nil>
+		"written again":      "written\nwritten\nslept again: true\n",             // C: written, slept again: false
+		"closed again":       "3 3 bad file descriptor\n",                         // C: 3 3 stream
+		"two handlers":       "met\n",                                             // C: never
 		"outside unp":        "main goes on\nthe handler ends\nmain has waited\n", // C: main never goes on
 		"blocked by main":    "true\n",                                            // C: the signal stays pending
 		"SIGPROF":            "slept\n",                                           // C: caught, slept
@@ -248,6 +251,14 @@ func TestDifferences(t *testing.T) {
 	} {
 		t.Run(program, func(t *testing.T) { forks(t, program).ends(0, stdout, "") })
 	}
+	p := forks(t, "counted by a handler")
+	p.end()
+	if out := p.out.String(); !strings.Contains(out, "in the child: 0\n") || !strings.Contains(out, "in the parent: 1\n") { // C: 1, 1
+		t.Errorf("counted by a handler: %q", out)
+	}
+	p = command(t, "forks", "SIGURG")
+	p.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=0")
+	p.start().ends(0, "caught\n", "")              // C: never
 	forks(t, "SIGCHLD").ends(128+9, "slept\n", "") // C: caught, slept
 	program := filepath.Join(bin, "forks")
 	start(t, "bash", "-c", `trap "" HUP INT TERM; exec "$0" inherited`, program).ends(0, "SIG_IGN\nSIG_IGN\nSIG_DFL\n", "")                   // C: the third too
@@ -255,7 +266,7 @@ func TestDifferences(t *testing.T) {
 	start(t, "prlimit", "--nofile=64:256", program, "files").ends(0, "true 256\n", "")                                                        // C: false 256
 	start(t, "prlimit", "--nofile=256", program, "two").ends(0, "first child\nsecond child\n", "")                                            // as in C
 
-	p := forks(t, "set by a handler")
+	p = forks(t, "set by a handler")
 	await(t, "it sleeps", func() bool { return inCall(p.pid(), unix.SYS_CLOCK_NANOSLEEP) })
 	quiet(t, p.pid())
 	p.signal(unix.SIGUSR1)

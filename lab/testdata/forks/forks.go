@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
@@ -790,6 +791,69 @@ var programs = map[string]func(){
 			os.Exit(0)
 		}
 		wait()
+	},
+
+	"written again": func() {
+		unix.Write(1, []byte("written\n"))
+		time.Sleep(100 * time.Millisecond)
+		if unp.Fork() == 0 {
+			os.Exit(0)
+		}
+		start := time.Now()
+		wait()
+		fmt.Println("slept again:", time.Since(start) > 90*time.Millisecond)
+	},
+
+	"closed again": func() {
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		unix.Close(fd)
+		again := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		if unp.Fork() == 0 {
+			fmt.Println(fd, again, socketType(again))
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"counted by a handler": func() {
+		ended := 0
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+			unix.Wait4(-1, nil, 0, nil)
+			ended++
+		})
+		if unp.Fork() == 0 {
+			os.Exit(0)
+		}
+		unp.Sleep(100)
+		if unp.Fork() == 0 {
+			fmt.Println("in the child:", ended)
+			os.Exit(0)
+		}
+		fmt.Println("in the parent:", ended)
+		unp.Sleep(100)
+	},
+
+	"two handlers": func() { // at the same time
+		meet := make(chan bool)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { meet <- true })
+		unp.Signal(unix.SIGUSR2, func(unix.Signal) { <-meet })
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unix.Kill(unix.Getpid(), unix.SIGUSR2)
+		unp.Sleep(0)
+		fmt.Println("met")
+	},
+
+	"SIGURG": func() { // that nobody has sent
+		var caught atomic.Int32
+		unp.Signal(unix.SIGURG, func(unix.Signal) { caught.Add(1) })
+		go func() {
+			for caught.Load() == 0 {
+			}
+		}()
+		for caught.Load() == 0 {
+			runtime.GC()
+		}
+		fmt.Println("caught")
 	},
 
 	"round": func() { // of a server: what an earlier one has counted and set
