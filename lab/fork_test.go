@@ -149,6 +149,23 @@ func TestChangedServers(t *testing.T) {
 		})
 		awaitFreePort(t)
 	}
+	t.Run("three accepts", func(t *testing.T) {
+		server(t, "forks", "three accepts")
+		var conns [2]*net.TCPConn
+		for i := range conns {
+			var err error
+			if conns[i], err = dial(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		third := said(9877)
+		for _, conn := range conns {
+			if b, _ := io.ReadAll(conn); string(b) != "[4 5 6]\n" || third != "[4 5 6]\n" {
+				t.Errorf("%q and %q", b, third)
+			}
+		}
+	})
+	awaitFreePort(t)
 	t.Run("two listen", func(t *testing.T) {
 		srv := start(t, "forks", "two listen")
 		await(t, "two children", func() bool { return len(children(srv.pid())) == 2 })
@@ -306,6 +323,8 @@ func TestForkErrors(t *testing.T) {
 	const anotherPath = "fork error: main has taken another path than its parent: it is at line %d, its parent was at line %d\n"
 	forks(t, "another way", filepath.Join(t.TempDir(), "file")).ends(0, "its status is 1\n",
 		fmt.Sprintf(anotherPath, line("another way", "\t\t\tunp.Socket("), line("another way", "unp.Fork(")))
+	socket := line("another call", "unp.Socket(")
+	forks(t, "another call", filepath.Join(t.TempDir(), "file")).ends(0, "its status is 1\n", fmt.Sprintf(anotherPath, socket, socket))
 	fork := line("another caller", "unp.Fork(")
 	forks(t, "another caller", filepath.Join(t.TempDir(), "file")).ends(0, "its status is 1\n", fmt.Sprintf(anotherPath, fork, fork))
 	p := command(t, "forks", "read before")
@@ -481,7 +500,7 @@ func TestRenamedModule(t *testing.T) {
 	}
 	dir := t.TempDir()
 	build := exec.Command("bash", "-c", `cp -r --no-preserve=mode ../go.mod ../go.sum ../unp ../tcpserv01 "$0" && cd "$0" &&
-		sed -i s/tcpcliserv/mine/ go.mod */*.go && go build -buildvcs=false -o renamed ./tcpserv01`, dir)
+		sed -i 's/^module tcpcliserv/module mine/' go.mod && sed -i 's,"tcpcliserv/unp","mine/unp",' */*.go && go build -buildvcs=false -o renamed ./tcpserv01`, dir)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

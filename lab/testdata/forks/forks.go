@@ -144,6 +144,7 @@ var programs = map[string]func(){
 		os.Stdin.Close()
 		os.Stdout.Close()
 		if unp.Fork() == 0 {
+			unix.Write(1, []byte("nobody reads this"))
 			os.Exit(7)
 		}
 		var stat unix.WaitStatus
@@ -252,6 +253,17 @@ var programs = map[string]func(){
 		if err == nil {
 			unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		}
+		if unp.Fork() == 0 {
+			fmt.Println("the child runs")
+			os.Exit(0)
+		}
+		wait()
+	},
+
+	"another call": func() { // of the same line, likewise
+		_, err := os.Stat(os.Args[2])
+		os.WriteFile(os.Args[2], nil, 0o600)
+		_ = err == nil && unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0) > 0 || unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0) > 0
 		if unp.Fork() == 0 {
 			fmt.Println("the child runs")
 			os.Exit(0)
@@ -447,6 +459,21 @@ var programs = map[string]func(){
 			unp.Close(one)
 			unp.Close(two)
 		}
+	},
+
+	"three accepts": func() { // in a loop, and then a child for all of them
+		listenfd := listen(unp.SERV_PORT)
+		var connfds []int
+		for range 3 {
+			connfds = append(connfds, accept(listenfd))
+		}
+		if unp.Fork() == 0 {
+			for _, connfd := range connfds {
+				unp.Writen(connfd, fmt.Appendln(nil, connfds))
+			}
+			os.Exit(0)
+		}
+		wait()
 	},
 
 	"late Close": func() { // of each connection when the next has come
@@ -738,7 +765,10 @@ var programs = map[string]func(){
 	},
 
 	"interrupted accept": func() { // a Fork in the branch of EINTR
-		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
+		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {
+			unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil)
+			fmt.Println("caught")
+		})
 		listenfd := listen(unp.SERV_PORT)
 		var cliaddr unp.SockaddrIn
 		clilen := unp.Socklen(unp.SizeofSockaddrIn)
