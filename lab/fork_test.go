@@ -273,6 +273,11 @@ func TestDifferences(t *testing.T) {
 	if out := p.out.String(); !strings.Contains(out, "in the child: 0\n") || !strings.Contains(out, "in the parent: 1\n") { // C: 1, 1
 		t.Errorf("counted by a handler: %q", out)
 	}
+	p = forks(t, "waits for a handler")
+	await(t, "its second child runs and runs", func() bool { // C: and prints
+		list := children(p.pid())
+		return len(list) == 1 && processorTime(list[0].pid) > 20 && p.out.String() == ""
+	})
 	p = command(t, "forks", "SIGURG")
 	p.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=0")
 	p.start().ends(0, "caught\n", "")              // C: never
@@ -294,6 +299,16 @@ func TestDifferences(t *testing.T) {
 		client(t, "tcpcli01", srv)
 	}
 	srv.printed("1 SIG_DFL\n1 SIG_DFL\n1 SIG_DFL\n") // C: 1 SIG_IGN, 2 SIG_IGN, 3 SIG_IGN
+}
+
+// processorTime is what a process has used, in hundredths of a second.
+func processorTime(pid int) int {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if f := strings.Fields(string(b)); len(f) > 13 {
+		n, _ := strconv.Atoi(f[13])
+		return n
+	}
+	return 0
 }
 
 // The child's environment is its parent's, and what it starts starts afresh.

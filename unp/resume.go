@@ -122,10 +122,10 @@ func resume() step {
 	return next
 }
 
-// childEnv is the environment of a child that main makes here. It starts the
+// childEnv is the environment of a child that main makes at this place. It starts the
 // catcher of SIGCHLD.
-func childEnv(s step) []string {
-	if s.At == (place{}) {
+func childEnv(at place) []string {
+	if at == (place{}) {
 		ErrQuit("fork error: only main can call Fork, not a signal handler or another goroutine")
 	}
 	mu.Lock()
@@ -135,7 +135,7 @@ func childEnv(s step) []string {
 	}
 	catchers[unix.SIGCHLD].start(unix.SIGCHLD)
 	state, _ := binary.Append(nil, binary.BigEndian, parent)
-	state, _ = binary.Append(state, binary.BigEndian, append(path, s))
+	state, _ = binary.Append(state, binary.BigEndian, append(path, step{At: at}))
 	return append(os.Environ(), resumeVar+"="+hex.EncodeToString(state))
 }
 

@@ -16,18 +16,17 @@ func Fork() int {
 	if await(false); len(ahead) > 0 {
 		return int(resume().N)
 	}
-	s := step{At: here()}
+	at := here()
 	// A signal that is sent to the child waits until its main is here.
 	unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{Val: [16]uint64{^uint64(0)}}, &parent.Mask)
-	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: childEnv(s), Files: files})
+	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{Env: childEnv(at), Files: files})
 	unix.PthreadSigmask(unix.SIG_SETMASK, &parent.Mask, nil)
 	if err == unix.E2BIG {
 		ErrQuit("fork error: the %d calls of Socket, Accept and Fork that lead here do not fit into the child's environment", len(path))
 	} else if err != nil {
 		ErrSys(err, "fork error")
 	}
-	s.N = int32(pid)
-	made(s)
+	made(step{At: at, N: int32(pid)})
 	return pid
 }
 

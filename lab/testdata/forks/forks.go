@@ -863,6 +863,25 @@ var programs = map[string]func(){
 		unp.Sleep(100)
 	},
 
+	"waits for a handler": func() {
+		ended := 0
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+			unix.Wait4(-1, nil, 0, nil)
+			ended++
+		})
+		if unp.Fork() == 0 {
+			os.Exit(0)
+		}
+		for ended == 0 {
+			unp.Sleep(1)
+		}
+		if unp.Fork() == 0 {
+			fmt.Println("the child runs")
+			os.Exit(0)
+		}
+		unp.Sleep(100)
+	},
+
 	"two handlers": func() { // at the same time
 		meet := make(chan bool)
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { meet <- true })
