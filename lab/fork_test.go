@@ -251,6 +251,18 @@ func TestPathOfServer(t *testing.T) {
 	}
 }
 
+// While a handler runs, main stands still at its next call of unp.
+func TestMainStandsStill(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	forks(t, "stands still").ends(0, "line\n", "")
+	p := forks(t, "stands still at Fork")
+	p.printed("ready\n")
+	p.signal(unix.SIGUSR1)
+	p.ends(0, "ready\ntrue\n", "")
+}
+
 // Where Go differs from C, it does so as README.md says.
 func TestDifferences(t *testing.T) {
 	if !onOwnHost(t) {

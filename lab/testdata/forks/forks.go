@@ -684,6 +684,67 @@ var programs = map[string]func(){
 		fmt.Println(len(said))
 	},
 
+	"stands still": func() { // at whatever main calls of unp while a handler runs
+		var ended atomic.Bool
+		begins := make(chan bool)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+			begins <- true
+			unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil)
+			ended.Store(true)
+		})
+		var line []byte
+		var ling unix.Linger
+		var other unp.SockaddrIn
+		listenfd, fd := listen(unp.SERV_PORT), unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		servaddr := unp.SockaddrIn{Family: unix.AF_INET, Port: unp.Htons(unp.SERV_PORT), Addr: unp.Htonl(0x7f000001)}
+		pair, _ := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		in := bufio.NewReader(strings.NewReader("line\n"))
+		for _, c := range []struct {
+			name string
+			call func()
+		}{
+			{"Socket", func() { unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0) }},
+			{"Bind", func() { other.Family = unix.AF_INET; unp.Bind(fd, &other, unp.SizeofSockaddrIn) }},
+			{"Listen", func() { unp.Listen(listenfd, 5) }},
+			{"Connect", func() { unp.Connect(fd, &servaddr, unp.SizeofSockaddrIn) }},
+			{"Accept", func() { accept(listenfd) }},
+			{"SetsockoptLinger", func() { unp.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &ling) }},
+			{"Close", func() { unp.Close(fd) }},
+			{"Writen", func() { unp.Writen(pair[0], []byte("line\nline\n")) }},
+			{"Readline", func() { unp.Readline(pair[1], &line, unp.MAXLINE) }},
+			{"Readline again", func() { unp.Readline(pair[1], &line, unp.MAXLINE) }}, // from the buffer
+			{"Fgets", func() { unp.Fgets(&line, unp.MAXLINE, in) }},
+			{"Fputs", func() { unp.Fputs(nil, os.Stdout); unp.Fputs([]byte("line\n"), os.Stdout) }},
+			{"Sleep", func() { unp.Sleep(0) }},
+			{"Signal", func() { unp.Signal(unix.SIGUSR2, unp.SIG_IGN) }},
+		} {
+			ended.Store(false)
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			<-begins
+			time.Sleep(10 * time.Millisecond)
+			if c.call(); !ended.Load() {
+				fmt.Println(c.name, "goes on")
+			}
+			for !ended.Load() {
+				time.Sleep(time.Millisecond)
+			}
+		}
+	},
+
+	"stands still at Fork": func() {
+		var ended atomic.Bool
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+			unix.Nanosleep(&unix.Timespec{Nsec: 600e6}, nil)
+			ended.Store(true)
+		})
+		fmt.Println("ready")
+		time.Sleep(300 * time.Millisecond)
+		if unp.Fork() == 0 {
+			os.Exit(0)
+		}
+		fmt.Println(ended.Load())
+	},
+
 	"closed by a handler": func() { // while main accepts on it
 		listenfd := listen(unp.SERV_PORT)
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Close(listenfd) })
