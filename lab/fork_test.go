@@ -48,7 +48,9 @@ func TestChangedListings(t *testing.T) {
 		"close-on-exec":          "3 stream\n",
 		"collected":              "",
 		"caught while it echoes": "caught\nStrEcho returns\n",
+		"caught while it reads":  "caught\nReadline returns line\n",
 		"signalled by a handler": "2\n",
+		"again while it runs":    strings.Repeat("2 ", 20),
 		"unix.Close":             "the child runs\n",
 		"arguments":              "the child runs\n",
 		"blocked":                "0x200\n",
@@ -451,6 +453,10 @@ func TestSleep(t *testing.T) {
 	if status := p.end(); status != 0 || !regexp.MustCompile(`^left: (9\d|100)\n$`).MatchString(p.out.String()) {
 		t.Errorf("status %d, %q", status, p.out.String())
 	}
+	p = forks(t, "sleep for years")
+	asleep(p)
+	p.signal(unix.SIGUSR1)
+	p.ends(0, "true\n", "")
 }
 
 // When a call fails with EINTR, the handler has returned.
@@ -490,6 +496,15 @@ func TestInterruptedServer(t *testing.T) {
 	cli.stdin.Close()
 	srv.ends(0, "caught\n", "")
 	awaitFreePort(t)
+
+	p := forks(t, "interrupted in the child")
+	await(t, "the child is in read", func() bool {
+		list := children(p.pid())
+		return len(list) == 1 && inCall(list[0].pid, unix.SYS_READ)
+	})
+	quiet(t, p.pid())
+	unix.Kill(children(p.pid())[0].pid, unix.SIGTSTP)
+	p.ends(0, "interrupted system call\n", "")
 
 	srv = server(t, "forks", "failed accept")
 	quiet(t, srv.pid())

@@ -383,7 +383,7 @@ var programs = map[string]func(){
 		connfd := unp.Accept(listenfd, nil, nil)
 		unp.StrEcho(connfd)
 		unp.Close(connfd)
-		connfd = unp.Accept(listenfd, nil, nil)
+		connfd = unp.Accept(listenfd, new(unp.SockaddrIn), nil)
 		if unp.Fork() == 0 {
 			unp.StrEcho(connfd)
 			os.Exit(0)
@@ -684,6 +684,27 @@ var programs = map[string]func(){
 		fmt.Println(len(said))
 	},
 
+	"again while it runs": func() { // the handler is called twice before main goes on
+		var calls atomic.Int32
+		begins := make(chan bool)
+		unp.Signal(unix.SIGUSR1, func(signo unix.Signal) {
+			if calls.Load() == 0 {
+				begins <- true
+				unix.Kill(unix.Getpid(), signo)
+				unix.Nanosleep(&unix.Timespec{Nsec: 30e6}, nil)
+			}
+			calls.Add(1)
+		})
+		for range 20 {
+			calls.Store(0)
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			<-begins
+			time.Sleep(10 * time.Millisecond)
+			unp.Sleep(0)
+			fmt.Print(calls.Load(), " ")
+		}
+	},
+
 	"stands still": func() { // at whatever main calls of unp while a handler runs
 		var ended atomic.Bool
 		begins := make(chan bool)
@@ -775,6 +796,34 @@ var programs = map[string]func(){
 		fmt.Println("StrEcho returns")
 	},
 
+	"caught while it reads": func() { // a line that the handler writes
+		var line []byte
+		p, _ := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {
+			unix.Write(p[0], []byte("line\n"))
+			unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil)
+			fmt.Println("caught")
+		})
+		go func() {
+			time.Sleep(50 * time.Millisecond)
+			unix.Tgkill(unix.Getpid(), unix.Getpid(), unix.SIGUSR1)
+		}()
+		unp.Readline(p[1], &line, unp.MAXLINE)
+		fmt.Printf("Readline returns %s", line)
+	},
+
+	"interrupted in the child": func() { // by a signal whose disposition the runtime has not touched
+		var p [2]int
+		unix.Pipe(p[:])
+		unp.SignalIntr(unix.SIGTSTP, func(unix.Signal) {})
+		if unp.Fork() == 0 {
+			_, err := unix.Read(p[0], make([]byte, 1))
+			fmt.Println(err)
+			os.Exit(0)
+		}
+		wait()
+	},
+
 	"handler in the child": func() {
 		if unp.Fork() == 0 {
 			unp.Signal(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
@@ -788,6 +837,10 @@ var programs = map[string]func(){
 	"sleep": func() {
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
 		fmt.Println("left:", unp.Sleep(100))
+	},
+	"sleep for years": func() {
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
+		fmt.Println(unp.Sleep(^uint(0)) > 1<<31)
 	},
 	"sleep a second": func() { fmt.Println("left:", unp.Sleep(1)) },
 
