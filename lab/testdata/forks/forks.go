@@ -691,8 +691,8 @@ var programs = map[string]func(){
 			if calls.Load() == 0 {
 				begins <- true
 				unix.Kill(unix.Getpid(), signo)
-				unix.Nanosleep(&unix.Timespec{Nsec: 30e6}, nil)
 			}
+			unix.Nanosleep(&unix.Timespec{Nsec: 30e6}, nil)
 			calls.Add(1)
 		})
 		for range 20 {
