@@ -142,8 +142,8 @@ func await(struck bool) (handled bool) {
 		started := catchers
 		mu.Unlock()
 		for _, c := range started {
-			for busy := c.sigs != nil; busy; busy = len(c.sigs) > 0 {
-				<-c.idle
+			for busy := c.sigs != nil; busy; <-c.idle {
+				busy = len(c.sigs) > 0
 			}
 		}
 	}
