@@ -466,7 +466,8 @@ func TestListenBacklog(t *testing.T) {
 	}
 }
 
-// A server that is restarted at once may find its address in use.
+// A server that is restarted at once may find its address in use: while a child has
+// a connection, and in TIME_WAIT, unless an RST has come between.
 func TestRestartedServer(t *testing.T) {
 	if !onOwnHost(t) {
 		return
@@ -478,6 +479,13 @@ func TestRestartedServer(t *testing.T) {
 	start(t, "tcpserv04").ends(1, "", "bind error: Address already in use\n")
 	cli.typed("the child serves on\n")
 	cli.printed("hello\nthe child serves on\n")
+	exec.Command("pkill", "-TERM", "tcpserv04").Run()
+	await(t, "the server's end has closed", func() bool { local, _ := tcpStates(); return slices.Equal(local, []string{"FIN_WAIT2"}) })
+	cli.typed("another line\n")
+	cli.ends(1, "hello\nthe child serves on\n", "str_cli: server terminated prematurely\n")
+	if local, _ := tcpStates(); len(local) != 0 {
+		t.Errorf("after the RST: %v", local)
+	}
 }
 
 // A last line without newline leaves the client waiting, for its echo has none.

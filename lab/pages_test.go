@@ -184,10 +184,11 @@ func lines(out string) []string {
 	return list
 }
 
-// What a terminal adds to what a page shows: the shell's lines about its jobs,
-// the terminal's name, and the + of the processes in its foreground.
+// What a terminal adds to what a page shows: the shell's lines about its jobs, before
+// which it may leave one empty, the terminal's name, and the + of the processes in
+// its foreground.
 var (
-	job        = regexp.MustCompile(`(?m)(^\n)?^\[\d+\]([-+ ] +\S.*| \d+)\n`)
+	job        = regexp.MustCompile(`(?m)^(\[\d+\]([-+ ] +\S.*| \d+))?\n`)
 	terminal   = regexp.MustCompile(`pts/\d+ *`)
 	foreground = regexp.MustCompile(`\b([A-Z][a-z]*)\+`)
 )

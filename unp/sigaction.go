@@ -45,13 +45,14 @@ type catcher struct {
 }
 
 var (
-	fixed    = []unix.Signal{unix.SIGKILL, unix.SIGSTOP, 32, 33, 34}                                                                      // the last three are for threads
-	left     = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGURG, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGCONT} // needed or left alone by the runtime
-	goAction ksigaction                                                                                                                   // how the runtime catches any signal
-	mu       sync.Mutex                                                                                                                   // a handler, on its own thread, may call what main calls
-	catchers [1 + 64]catcher                                                                                                              // by signal number
-	catching atomic.Int32                                                                                                                 // one of the signals that have a catcher, or 0
-	arrived  = make(chan os.Signal, 1)                                                                                                    // room for one: some signal came since main last waited
+	fixed = []unix.Signal{unix.SIGKILL, unix.SIGSTOP, 32, 33, 34}              // the last three are for threads
+	left  = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGURG, // the runtime needs these,
+		unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGCONT} // and has not touched these
+	goAction ksigaction                // how the runtime catches any signal
+	mu       sync.Mutex                // a handler, on its own thread, may call what main calls
+	catchers [1 + 64]catcher           // by signal number
+	catching atomic.Int32              // one of the signals that have a catcher, or 0
+	arrived  = make(chan os.Signal, 1) // room for one: some signal came since main last waited
 )
 
 // asInC sets the signals that the runtime catches back to their default. It leaves
@@ -133,10 +134,10 @@ func await(struck bool) (handled bool) {
 			ossignal.Notify(passed, signo)
 			ossignal.Stop(passed) // returns when the runtime has passed on all it holds
 		}
+		ossignal.Notify(arrived, signo) // returns when arrived has what the catcher has
 		if len(arrived) == 0 || unix.Gettid() != unix.Getpid() {
 			break
 		}
-		ossignal.Notify(arrived, signo) // returns when the catcher, too, has the signal
 		<-arrived
 		mu.Lock()
 		started := catchers
