@@ -67,7 +67,6 @@ func TestChangedListings(t *testing.T) {
 		t.Run(program, func(t *testing.T) { forks(t, program).ends(0, stdout, "") })
 	}
 	forks(t, "closed standard descriptors").ends(7, "", "")
-	forks(t, "closed by os.File").ends(7, "", "")
 	forks(t, "caught before the end").ends(1, "", "caught\nthe end\n")
 }
 
@@ -295,6 +294,9 @@ func TestDifferences(t *testing.T) {
 	p = command(t, "forks", "SIGURG")
 	p.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=0")
 	p.start().ends(0, "caught\n", "")              // C: never
+	p = command(t, "forks", "struck before Close")
+	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	p.start().ends(1, "", "writen error: Bad file descriptor\n") // C: caught
 	forks(t, "SIGCHLD").ends(128+9, "slept\n", "") // C: caught, slept
 	program := filepath.Join(bin, "forks")
 	start(t, "bash", "-c", `trap "" HUP INT TERM; exec "$0" inherited`, program).ends(0, "SIG_IGN\nSIG_IGN\nSIG_DFL\n", "")                   // C: the third too

@@ -65,7 +65,7 @@ var (
 	ahead []step               // as far as it has yet to go: it is resuming while there is a step
 
 	// While main resumes, it prints nothing: its parent has printed it.
-	standard = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
+	printers = [2]*os.File{os.Stdout, os.Stderr}
 	printing [2]os.File // their contents meanwhile
 	nowhere  *os.File   // in their place
 )
@@ -106,7 +106,7 @@ func resume() step {
 	}
 	path, ahead = append(path, next), ahead[1:]
 	if len(ahead) == 0 {
-		*standard[1], *standard[2] = printing[0], printing[1]
+		*printers[0], *printers[1] = printing[0], printing[1]
 		// A signal that has come early now finds its handler in the kernel, and main
 		// at its place. SIGCHLD's catcher is left out: it takes threads, and this
 		// process has no children before its own first Fork, which starts it.
@@ -130,9 +130,6 @@ func childEnv(at place) []string {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	for fd, f := range standard {
-		files[fd] |= f.Fd() // ^0, if os.File.Close has closed it
-	}
 	catchers[unix.SIGCHLD].start(unix.SIGCHLD)
 	state, _ := binary.Append(nil, binary.BigEndian, parent)
 	state, _ = binary.Append(state, binary.BigEndian, append(path, step{At: at}))

@@ -124,9 +124,9 @@ func (c *catcher) loop(signo unix.Signal) {
 	}
 }
 
-// await lets main wait while a handler runs, and tells whether one has. If a signal
-// may just have struck, await first lets the runtime pass it on, which costs more. A
-// handler, on its own thread, does not wait.
+// await lets main wait while a handler runs, and tells whether one has. If struck,
+// await first lets the runtime pass on a signal that came just before: too costly for
+// what a server does for each client. A handler, on its own thread, does not wait.
 func await(struck bool) (handled bool) {
 	for signo := unix.Signal(catching.Load()); signo != 0; handled = true {
 		if struck {

@@ -140,18 +140,6 @@ var programs = map[string]func(){
 		os.Exit(stat.ExitStatus())
 	},
 
-	"closed by os.File": func() {
-		os.Stdin.Close()
-		os.Stdout.Close()
-		if unp.Fork() == 0 {
-			unix.Write(1, []byte("nobody reads this"))
-			os.Exit(7)
-		}
-		var stat unix.WaitStatus
-		unix.Wait4(-1, &stat, 0, nil)
-		os.Exit(stat.ExitStatus())
-	},
-
 	"close-on-exec": func() { // which a fork is not
 		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		if unp.Fork() == 0 {
@@ -682,6 +670,16 @@ var programs = map[string]func(){
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
 		unp.Sleep(0)
 		fmt.Println(len(said))
+	},
+
+	"struck before Close": func() { // and handled after it
+		p, _ := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		var line []byte
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Writen(p[0], []byte("caught\n")) })
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unp.Close(p[0])
+		unp.Readline(p[1], &line, unp.MAXLINE)
+		fmt.Printf("%s", line)
 	},
 
 	"again while it runs": func() { // the handler is called twice before main goes on
