@@ -293,11 +293,11 @@ func TestDifferences(t *testing.T) {
 	})
 	p = command(t, "forks", "SIGURG")
 	p.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=0")
-	p.start().ends(0, "caught\n", "")              // C: never
+	p.start().ends(0, "caught\n", "") // C: never
 	p = command(t, "forks", "struck before Close")
 	p.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	p.start().ends(1, "", "writen error: Bad file descriptor\n") // C: caught
-	forks(t, "SIGCHLD").ends(128+9, "slept\n", "") // C: caught, slept
+	forks(t, "SIGCHLD").ends(128+9, "slept\n", "")               // C: caught, slept
 	program := filepath.Join(bin, "forks")
 	start(t, "bash", "-c", `trap "" HUP INT TERM; exec "$0" inherited`, program).ends(0, "SIG_IGN\nSIG_IGN\nSIG_DFL\n", "")                   // C: the third too
 	start(t, "bash", "-c", `trap "" TTIN TTOU; exec "$0" ignored`, program).ends(0, fmt.Sprintf("SigIgn:\t%016x\n", 1<<(21-1)|1<<(22-1)), "") // as in C
