@@ -244,7 +244,7 @@ func TestStorm(t *testing.T) {
 		}()
 	}
 	// One client is a process too, and is stopped like the others.
-	cli := start(t, "bash", "-c", "yes 0123456789 | head -n 200000 | "+bin+"/tcpcli01 127.0.0.1 | uniq -c")
+	cli := start(t, "bash", "-c", "yes 0123456789 | head -n 100000 | "+bin+"/tcpcli01 127.0.0.1 | uniq -c")
 	random := rand.New(rand.NewPCG(5, 9))
 	for time.Now().Before(end) {
 		victims := append(children(srv.pid()), children(cli.pid())...)
@@ -258,7 +258,7 @@ func TestStorm(t *testing.T) {
 	for range clients {
 		total += <-connections
 	}
-	cli.ends(0, " 200000 0123456789\n", "")
+	cli.ends(0, " 100000 0123456789\n", "")
 	srv.childless()
 	await(t, "all are reported", func() bool { return reported(srv) == total })
 	t.Logf("%d connections", total)
