@@ -576,14 +576,7 @@ var programs = map[string]func(){
 		}
 	},
 
-	"caught": func() { // from the start
-		status, _ := os.ReadFile("/proc/self/status")
-		for line := range strings.Lines(string(status)) {
-			if strings.HasPrefix(line, "SigCgt") {
-				fmt.Print(line)
-			}
-		}
-	},
+	"caught": func() { printStatus("SigCgt") }, // from the start
 
 	"dispositions": func() {
 		f := func(unix.Signal) {}
@@ -1112,20 +1105,23 @@ var programs = map[string]func(){
 		fmt.Println(ended > 0)
 	},
 
-	"ignored": func() { // from the start
-		status, _ := os.ReadFile("/proc/self/status")
-		for line := range strings.Lines(string(status)) {
-			if strings.HasPrefix(line, "SigIgn") {
-				fmt.Print(line)
-			}
-		}
-	},
+	"ignored": func() { printStatus("SigIgn") }, // from the start
 
 	"files": func() { // the limit on their number
 		var limit unix.Rlimit
 		unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
 		fmt.Println(limit.Cur > 64, limit.Max)
 	},
+}
+
+// printStatus prints a line of /proc/self/status.
+func printStatus(name string) {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if strings.HasPrefix(line, name) {
+			fmt.Print(line)
+		}
+	}
 }
 
 // name is a disposition's.
