@@ -308,10 +308,10 @@ func TestDifferences(t *testing.T) {
 	p.start().ends(1, "", "writen error: Bad file descriptor\n") // C: caught
 	forks(t, "SIGCHLD").ends(128+9, "slept\n", "")               // C: caught, slept
 	program := filepath.Join(bin, "forks")
-	start(t, "bash", "-c", `trap "" HUP INT TERM; exec "$0" inherited`, program).ends(0, "SIG_IGN\nSIG_IGN\nSIG_DFL\n", "")                   // C: the third too
+	start(t, "bash", "-c", `trap "" HUP INT TERM; exec "$0" inherited`, program).ends(0, "SIG_IGN\nSIG_IGN\nSIG_DFL\n", "")                                  // C: the third too
 	start(t, "bash", "-c", `trap "" TSTP TTIN TTOU; exec "$0" ignored`, program).ends(0, fmt.Sprintf("SigIgn:\t%016x\n", 1<<(20-1)|1<<(21-1)|1<<(22-1)), "") // as in C
-	start(t, "prlimit", "--nofile=64:256", program, "files").ends(0, "true 256\n", "")                                                        // C: false 256
-	start(t, "prlimit", "--nofile=256", program, "two").ends(0, "first child\nsecond child\n", "")                                            // as in C
+	start(t, "prlimit", "--nofile=64:256", program, "files").ends(0, "true 256\n", "")                                                                       // C: false 256
+	start(t, "prlimit", "--nofile=256", program, "two").ends(0, "first child\nsecond child\n", "")                                                           // as in C
 
 	p = forks(t, "set by a handler")
 	await(t, "it sleeps", func() bool { return inCall(p.pid(), unix.SYS_CLOCK_NANOSLEEP) })
