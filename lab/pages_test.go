@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// pages are those with blocks and links to hold.
+var pages = []string{"README.md", "lab/README.md"}
+
 var update = flag.Bool("update", false, "rewrite the outputs in the pages from a real run")
 
 // A session is a block ```console of a page: commands and what they print.
@@ -98,7 +101,7 @@ func testBlocks(t *testing.T, run func(session, *testing.T) [][]string) {
 		t.Parallel()
 	}
 	lookAtSources()
-	for _, page := range []string{"README.md", "lab/README.md"} {
+	for _, page := range pages {
 		all := sessions(t, page)
 		got := make([][][]string, len(all))
 		t.Run(page, func(t *testing.T) {
@@ -314,7 +317,7 @@ func TestPages(t *testing.T) {
 	lookAtSources()
 	link := regexp.MustCompile(`\]\(([^)]*)\)`)
 	notInAnchor := regexp.MustCompile(`[^\pL\pN -]`)
-	for _, page := range []string{"README.md", "lab/README.md"} {
+	for _, page := range pages {
 		inside := false
 		for i, line := range readPage(t, page) {
 			if strings.HasPrefix(line, "```") {
