@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
 )
 
 // sigChld waits for one child, although the signal may stand for several.
@@ -13,7 +14,7 @@ func sigChld(signo unix.Signal) {
 	var pid int
 	var stat unix.WaitStatus
 
-	pid, _ = unix.Wait4(-1, &stat, 0, nil) // wait(&stat)
+	pid, _ = unp.SysWait(&stat)
 	fmt.Printf("child %d terminated\n", pid)
 	return
 }

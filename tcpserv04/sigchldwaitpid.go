@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
 )
 
 // sigChld waits for every child that has ended, however many signals came.
@@ -13,10 +14,7 @@ func sigChld(signo unix.Signal) {
 	var pid int
 	var stat unix.WaitStatus
 
-	for {
-		if pid, _ = unix.Wait4(-1, &stat, unix.WNOHANG, nil); pid <= 0 { // waitpid(-1, &stat, WNOHANG)
-			break
-		}
+	for pid, _ = unp.SysWaitpid(-1, &stat, unix.WNOHANG); pid > 0; pid, _ = unp.SysWaitpid(-1, &stat, unix.WNOHANG) {
 		fmt.Printf("child %d terminated\n", pid)
 	}
 	return

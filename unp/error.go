@@ -23,7 +23,7 @@ func ErrSys(err error, format string, a ...any) {
 // prints the message, formatted as by printf, and a newline on standard error
 // (Figure D.3).
 func ErrQuit(format string, a ...any) {
-	await(true)
+	waitHandlers()
 	unix.Write(2, fmt.Appendf(nil, format+"\n", a...))
 	os.Exit(1)
 }

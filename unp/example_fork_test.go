@@ -23,7 +23,7 @@ func ExampleFork() {
 	}
 	unp.Close(fd) // parent closes its socket
 
-	unix.Wait4(pid, &stat, 0, nil)
+	unp.SysWaitpid(pid, &stat, 0)
 	fmt.Println("the child exited with", stat.ExitStatus())
 	// Output: the child exited with 2
 }

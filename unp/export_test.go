@@ -2,5 +2,5 @@
 
 package unp
 
-// Resuming tells the tests whether this is a child that is on its way to Fork.
-func Resuming() bool { return len(ahead) > 0 }
+// Retracing tells the tests whether this is a child that is on its way to Fork.
+func Retracing() bool { return retracing.Load() }

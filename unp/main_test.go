@@ -14,7 +14,7 @@ import (
 // the example alone: other tests on its way would run twice.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if unp.Resuming() {
+	if unp.Retracing() {
 		flag.Set("test.run", "^ExampleFork$")
 	}
 	os.Exit(m.Run())

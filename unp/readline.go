@@ -19,8 +19,8 @@ type myRead int
 
 func (fd myRead) Read(buf []byte) (int, error) {
 again:
-	n, err := unix.Read(int(fd), buf)
-	if await(true); err == unix.EINTR {
+	n, err := SysRead(int(fd), buf)
+	if err == unix.EINTR {
 		goto again
 	} else if n == 0 {
 		err = io.EOF
@@ -29,9 +29,6 @@ again:
 }
 
 func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
-	if await(true); len(ahead) > 0 {
-		ErrQuit("fork error: main reads again at line %d, as its parent has done", here().Line)
-	}
 	*ptr = (*ptr)[:0]
 	for n := 1; n < maxlen; n++ {
 		c, err := rl.ReadByte()

@@ -293,21 +293,21 @@ func TestSignalDisposition(t *testing.T) {
 			handler uint64
 			flags   uint64
 		}{
-			{Signal, two, "one", goAction[0], restart},
-			{SignalIntr, one, "two", goAction[0], 0},
+			{Signal, two, "one", goAction.handler, restart},
+			{SignalIntr, one, "two", goAction.handler, 0},
 			{Signal, SIG_IGN, "one", 1, 0},
 			{Signal, SIG_DFL, "SIG_IGN", 0, 0},
-			{SignalIntr, two, "SIG_DFL", goAction[0], 0},
+			{SignalIntr, two, "SIG_DFL", goAction.handler, 0},
 			{Signal, SIG_DFL, "two", 0, 0},
 			{SignalIntr, SIG_IGN, "SIG_DFL", 1, 0},
-			{Signal, one, "SIG_IGN", goAction[0], restart},
+			{Signal, one, "SIG_IGN", goAction.handler, restart},
 		} {
 			if was := name(step.set(signo, step.fn)); was != step.was {
 				t.Errorf("signal %d was %s, want %s", signo, was, step.was)
 			}
-			if act := kernel(signo); act[0] != step.handler || act[1]&_SA_RESTART != step.flags {
+			if act := kernel(signo); act.handler != step.handler || act.flags&_SA_RESTART != step.flags {
 				t.Errorf("signal %d, was %s: the kernel has handler %#x with flags %#x, want %#x, SA_RESTART %#x",
-					signo, step.was, act[0], act[1], step.handler, step.flags)
+					signo, step.was, act.handler, act.flags, step.handler, step.flags)
 			}
 		}
 		if unix.Kill(unix.Getpid(), signo); <-caught != "one" {

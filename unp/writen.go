@@ -5,9 +5,8 @@ package unp
 import "golang.org/x/sys/unix"
 
 func writen(fd int, ptr []byte) error {
-	for len(ptr) > 0 && len(ahead) == 0 {
-		await(true)
-		nwritten, err := unix.Write(fd, ptr)
+	for len(ptr) > 0 {
+		nwritten, err := SysWrite(fd, ptr)
 		if err == unix.EINTR {
 			nwritten = 0 // and call write() again
 		} else if err != nil {
