@@ -67,7 +67,7 @@ func FuzzForkState(f *testing.F) {
 	} else {
 		real = string(m[1])
 	}
-	const head = 2 * (16 + 8)
+	const head = 2 * (16 + 3*8)
 	socket, fork := real[head:head+(len(real)-head)/2], real[head+(len(real)-head)/2:]
 	for _, value := range []string{real, strings.ToUpper(real), real[:head] + fork, real[:head] + socket, real[:head], "", "x", real + "0",
 		real[:head] + socket + real[head:], real + fork, real + socket, real[:head] + fork + socket + fork,

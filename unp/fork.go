@@ -96,6 +96,9 @@ func init() {
 	// main stays on the one thread whose id is the process id, so that strace
 	// without -f and ps show for it what they show for C.
 	runtime.LockOSThread()
+	if traced() {
+		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{bit(unix.SIGURG)}}, nil)
+	}
 	workingDirectory, _ = unix.Getwd()
 
 	value, child := os.LookupEnv(forkVar)
@@ -152,10 +155,10 @@ func parse(value string) (steps []step) {
 	return steps
 }
 
-// chdir changes the working directory to dir, if it is not there already. An error
-// leaves it where it is, as in a program whose directory has been removed.
+// chdir changes the working directory, if Fork was called elsewhere than where the first
+// process of the line started. An error leaves it where it is: the directory may be gone.
 func chdir(dir string) {
-	if dir != workingDirectory && dir != "" {
+	if directory != workingDirectory {
 		unix.Chdir(dir)
 	}
 }
@@ -370,14 +373,16 @@ func here() (at place) {
 		pcs = make([]uintptr, 2*len(pcs))
 	}
 	frames := runtime.CallersFrames(pcs[:slices.Index(pcs, 0)])
-	unp := strings.TrimSuffix(runtime.FuncForPC(pcs[0]).Name(), "here")
+	unp, inUnp := strings.TrimSuffix(runtime.FuncForPC(pcs[0]).Name(), "here"), true
 	for frame, more := frames.Next(); more; frame, more = frames.Next() {
 		if frame.Function == "runtime.main" {
 			return at
-		} else if !strings.HasPrefix(frame.Function, unp) {
-			if at.Line == 0 {
-				at.Line = int32(frame.Line)
-			}
+		}
+		called := strings.HasPrefix(frame.Function, unp)
+		if !called && inUnp {
+			at.Line = int32(frame.Line)
+		}
+		if inUnp = called; !called {
 			at.Calls = at.Calls*31 + int32(frame.PC-pcs[0])
 		}
 	}
@@ -429,8 +434,10 @@ func Keep(vars ...any) {
 		ErrQuit("fork error: only main can call Keep, not a signal handler, another goroutine, or Once")
 	}
 	for _, v := range vars {
-		if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() {
-			ErrQuit("fork error: Keep at line %d takes pointers to variables, not %T(%v)", k.at.Line, v, v)
+		if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer {
+			ErrQuit("fork error: Keep at line %d takes pointers to variables, not %T", k.at.Line, v)
+		} else if p.IsNil() {
+			ErrQuit("fork error: Keep at line %d takes pointers to variables, not a nil %T", k.at.Line, v)
 		}
 	}
 	encode(nil, vars...) // it refuses a type now, and not at the first Fork

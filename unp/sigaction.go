@@ -3,6 +3,7 @@
 package unp
 
 import (
+	"bytes"
 	"os"
 	ossignal "os/signal"
 	"reflect"
@@ -93,6 +94,15 @@ func asInC() {
 	}
 }
 
+// traced tells whether strace or a debugger sees every signal, even an ignored SIGURG.
+func traced() bool {
+	var status [4096]byte
+	fd, _ := unix.Open("/proc/self/status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	n, _ := unix.Read(fd, status[:])
+	unix.Close(fd)
+	return !bytes.Contains(status[:max(n, 0)], []byte("TracerPid:\t0\n"))
+}
+
 func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 	if signo < 1 || signo > 64 || slices.Contains(refused, signo) {
 		return unix.EINVAL
@@ -177,16 +187,16 @@ func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t) {
 }
 
 // handler returns the signal's handler, once main does not block the signal. What has
-// come meanwhile is the same signal.
+// come by then is one signal.
 func (c *catcher) handler(signo unix.Signal) Sigfunc {
 	mu.Lock()
 	defer mu.Unlock()
 	for blocked&bit(signo) != 0 {
 		unblocked.Wait()
-		select {
-		case <-c.sigs:
-		default:
-		}
+	}
+	select {
+	case <-c.sigs:
+	default:
 	}
 	return c.act.handler
 }

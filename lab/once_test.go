@@ -1,0 +1,217 @@
+package lab
+
+import (
+	"fmt"
+	"os"
+
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// What main does before Fork, the child has as after C's fork: through Once, Keep, and
+// the small letters.
+func TestBeforeFork(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	for program, stdout := range map[string]string{
+		"typed": "-7 0 -7 1\n0xc8 0 0xc8 1\n2.5 0 2.5 1\ntrue 0 true 1\n[3]int16{1, -2, 3} 0 [3]int16{1, -2, 3} 1\n" +
+			strings.Repeat("main.point{X:1, Y:-2, Valid:true, Name:[4]uint8{0x61, 0x0, 0x0, 0x0}} 0 ", 1) + "main.point{X:1, Y:-2, Valid:true, Name:[4]uint8{0x61, 0x0, 0x0, 0x0}} 1\n" +
+			`"a string\x00" 0 "a string\x00" 1` + "\n\"\" 0 \"\" 1\n\"a label\" 0 \"a label\" 1\n" +
+			"[]byte{0x62, 0x79, 0x74, 0x65, 0x73} 0 []byte{0x62, 0x79, 0x74, 0x65, 0x73} 1\n[]byte{} 0 []byte{} 1\n[]byte(nil) 0 []byte(nil) 1\n" +
+			"[]int{1, 2, 3} 0 []int{1, 2, 3} 1\n<nil> 0 <nil> 1\n0x2 0 0x2 1\n0xb 0 0xb 1\nstruct {}{} 0 struct {}{} 1\n",
+		"nested":               "3 datagram 4 stream\n",
+		"Once in a handler":    "2\n",
+		"kept of all types":    "2 two true interrupted system call {0 2 true [0 0 0 0]}\n3 three\n2 two\n",
+		"kept from a handler":  "in the child: 0\nin the child: 1\nin the child: 2\nin the parent: 3\n",
+		"many steps":           "199990000\n",
+		"chdir":                "/sub\n/sub\n",
+		"chdir once":           "/sub\n",
+		"chdir without":        "the child runs\n",
+		"setsid":               "true 7 <nil>\n",
+		"alarm":                "1\n0\n60 0\nalarm\ninterrupted system call\n",
+		"respawn":              "0 1 2 3 4 \n",
+		"read one byte":        "x y\n",
+		"dup2":                 "line\n",
+		"unix socket":          "<nil> <nil>\n",
+		"lock":                 "true -1\n",
+		"ready":                "ready\n",
+		"pid file":             "true true false\n",
+		"pause":                "5\n",
+		"pause a second":       "true\n",
+		"deep":                 "the child runs\nthe child runs\n",
+		"polling":              "0\n",
+		"sigprocmask":          "0 true 0 1 1\n",
+		"list of children":     "0 0\n",
+		"sigsuspend":           "2000\n",
+		"blocked by a handler": "0\ncaught\n",
+		"executes":             strings.Repeat("SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\ny\n", 4) + "SigBlk:\t0000000000000000\n",
+		"close-on-exec later":  "bad file descriptor\n",      // C: stream
+		"setsid again":         "false no child processes\n", // C: true <nil>
+	} {
+		t.Run(program, func(t *testing.T) {
+			p := command(t, "forks", program)
+			p.cmd.Dir = t.TempDir()
+			p.start().ends(0, stdout, "")
+		})
+	}
+	forks(t, "kill itself").ends(3, "caught\nprinted\n", "")
+	forks(t, "blocked at its default").ends(128+15, "survived\n", "")
+	forks(t, "list of children", "slowly").ends(0, "0 0\n", "")
+	p := command(t, "forks", "read a line")
+	p.cmd.Stdin = strings.NewReader("one\n")
+	p.start().ends(0, "\"one\\n\" true\n", "")
+	start(t, "bash", "-c", `trap "" HUP TSTP; exec "$0" "ignored and inherited"`, filepath.Join(bin, "forks")).
+		ends(0, "SIG_IGN SIG_IGN SIG_DFL SIG_IGN\nSIG_IGN SIG_IGN\n", "")
+}
+
+// What cannot be handed to a child ends the program at the call, in the parent, with a
+// sentence that names it.
+func TestRefused(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	for what, sentence := range map[string]string{
+		"*os.File":            `a child cannot be given a value of type \*os\.File, as line \d+ asks`,
+		"*errors.errorString": `a child cannot be given a value of type \*errors\.errorString, as line \d+ asks`,
+		"time.Time":           `a child cannot be given a value of type time\.Time, as line \d+ asks`,
+		"interface {}":        `a child cannot be given a value of type interface \{\}, as line \d+ asks`,
+		"map[int]int":         `a child cannot be given a value of type map\[int\]int, as line \d+ asks`,
+		"[]string":            `a child cannot be given a value of type \[\]string, as line \d+ asks`,
+		"struct { S string }": `a child cannot be given a value of type struct \{ S string \}, as line \d+ asks`,
+		"func()":              `a child cannot be given a value of type func\(\), as line \d+ asks`,
+		"kept *int":           `a child cannot be given a value of type \*int, as line \d+ asks`,
+		"kept nil":            `Keep at line \d+ takes pointers to variables, not <nil>`,
+		"kept (*int)(nil)":    `Keep at line \d+ takes pointers to variables, not a nil \*int`,
+		"kept 7":              `Keep at line \d+ takes pointers to variables, not int`,
+		"Keep in a handler":   `only main can call Keep, not a signal handler, another goroutine, or Once`,
+		"Fork in Once":        `only main can call Fork, not a signal handler, another goroutine, or Once`,
+		"Signal in Once":      `main cannot call Signal inside Once, because a child would not call it`,
+		"Keep in Once":        `only main can call Keep, not a signal handler, another goroutine, or Once`,
+		"goroutine":           `a goroutine of the child calls unp before main has reached Fork`,
+	} {
+		p := forks(t, "refused", what)
+		if status := p.end(); status != 1 || p.out.String() != "" || !regexp.MustCompile(`^(fork|signal) error: `+sentence+`\n$`).MatchString(p.err.String()) {
+			t.Errorf("%s: status %d, %q, %q", what, status, p.out.String(), p.err.String())
+		}
+	}
+	p := forks(t, "keeps something else", filepath.Join(t.TempDir(), "file"))
+	if p.end(); p.out.String() != "" || !strings.HasPrefix(p.err.String(), "fork error: main took a different path in the child: ") {
+		t.Errorf("%q, %q", p.out.String(), p.err.String())
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	forks(t, "ends before", file).ends(0, "", "")
+	os.Remove(file)
+	p = command(t, "forks", "ends before", file)
+	p.cmd.Env = append(os.Environ(), "UNP_PRINT=1")
+	p.start().ends(0, "already running\n", "")
+}
+
+// A server tells each client what C's tells it.
+func TestServersThatCount(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	noTimeWait(t)
+	for program, clients := range map[string]string{
+		"counted without":        "1\n1\n1\n", // C: 1 2 3
+		"kept":                   "1\n2\n3\n",
+		"kept in the head":       "1\n2\n3\n",
+		"kept before accept":     "1\n2\n3\n",
+		"once before accept":     "1\n2\n3\n",
+		"once after accept":      "1\n2\n3\n",
+		"once in the head":       "1\n2\n3\n",
+		"once under a condition": "1 false\n2 true\n3 false\n",
+		"once in some rounds":    "1 10\n2 10\n3 30\n",
+		"kept in some rounds":    "1 1\n2 1\n3 3\n",
+		"table of children":      "0\n1\n2\n",
+		"start-up in one Once":   "3 4\n3 4\n3 4\n",
+		"poll before accept":     "polled\npolled\npolled\n",
+		"pipes of each round":    "1\n2\n3\n",
+	} {
+		t.Run(program, func(t *testing.T) {
+			srv := forks(t, program)
+			await(t, "the server listens", func() bool { local, _ := tcpStates(); return slices.Contains(local, "LISTEN") })
+			got := ""
+			for range 3 {
+				got += said(t, 9877)
+			}
+			if got != clients {
+				t.Errorf("%q, want %q", got, clients)
+			}
+			if program == "pipes of each round" {
+				srv.ends(0, "bcd cd d \n", "")
+			} else {
+				srv.signal(unix.SIGKILL)
+				srv.end()
+			}
+			awaitFreePort(t)
+		})
+	}
+	srv := server(t, "forks", "once in odd rounds")
+	if got := said(t, 9877) + said(t, 9877); got != "1\n" { // C: 1 2
+		t.Errorf("once in odd rounds: %q", got)
+	}
+	await(t, "the second child says why", func() bool {
+		return strings.HasPrefix(srv.err.String(), "fork error: main took a different path in the child: ")
+	})
+	srv.signal(unix.SIGKILL)
+	srv.end()
+	awaitFreePort(t)
+	srv = server(t, "forks", "small letters")
+	for range 3 {
+		cli := client(t, "tcpcli01", nil)
+		cli.stdin.Close()
+		cli.ends(0, "hello\n", "")
+	}
+	srv.childless()
+}
+
+// Nothing but what should interrupts main: not the runtime's own signal, while the
+// collector works; and the path does not grow.
+func TestInterruptedOnPurpose(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	for program, rounds := range map[string]int{"collecting": 200, "interrupted accepts": 30} {
+		srv := forks(t, program)
+		want := ""
+		for i := range rounds {
+			await(t, "it is in accept", func() bool { return inCall(srv.pid(), unix.SYS_ACCEPT) && srv.out.String() == want })
+			srv.signal(unix.SIGUSR1)
+			want += fmt.Sprintln(i + map[string]int{"collecting": 1}[program])
+			await(t, "it says so", func() bool { return strings.HasPrefix(srv.out.String(), want) })
+		}
+		if program == "interrupted accepts" {
+			srv.ends(0, want+"true\n", "")
+		} else {
+			srv.signal(unix.SIGKILL)
+			srv.end()
+		}
+		awaitFreePort(t)
+	}
+}
+
+// The runtime's own signal is in no trace, also where nothing switches it off.
+func TestNoSIGURG(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	file := filepath.Join(t.TempDir(), "trace")
+	p := command(t, "strace", "-o", file, filepath.Join(bin, "forks"), "polling")
+	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "GODEBUG=") })
+	p.start()
+	p.end()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), "--- SIGURG"); n > 0 {
+		t.Errorf("%d of SIGURG", n)
+	}
+}

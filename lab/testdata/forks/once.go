@@ -1,0 +1,807 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func init() {
+	for name, program := range moreprograms {
+		programs[name] = program
+	}
+}
+
+// say sends the client a line and ends the child.
+func say(connfd int, a ...any) {
+	unp.Writen(connfd, fmt.Appendln(nil, a...))
+	os.Exit(0)
+}
+
+// inChild runs a function in a child, and waits for it.
+func inChild(do func()) {
+	if unp.Fork() == 0 {
+		do()
+		os.Exit(0)
+	}
+	unp.SysWait(nil)
+}
+
+type point struct {
+	X, Y  int32
+	Valid bool
+	Name  [4]byte
+}
+
+type label string
+
+// typed gives a child a value through Once, and its parent the same.
+func typed[T any](value T) {
+	calls := 0
+	v := unp.Once(func() T { calls++; return value })
+	inChild(func() { fmt.Printf("%#v %d ", v, calls) })
+	fmt.Printf("%#v %d\n", v, calls)
+}
+
+var moreprograms = map[string]func(){
+	// Servers that number their clients; C says 1, 2, 3.
+
+	"counted without": func() {
+		clients := 0
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			clients++
+			if unp.Fork() == 0 {
+				say(connfd, clients)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"kept": func() {
+		clients := 0
+		unp.Keep(&clients)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			clients++
+			if unp.Fork() == 0 {
+				say(connfd, clients)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"kept in the head": func() {
+		listenfd := listen(unp.SERV_PORT)
+		for hit := 1; ; hit++ {
+			unp.Keep(&hit)
+			connfd := accept(listenfd)
+			if unp.Fork() == 0 {
+				say(connfd, hit)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"kept before accept": func() {
+		clients := 0
+		unp.Keep(&clients)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			clients++
+			connfd := accept(listenfd)
+			if unp.Fork() == 0 {
+				say(connfd, clients)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"once before accept": func() {
+		clients := 0
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			clients = unp.Once(func() int { return clients + 1 })
+			connfd := accept(listenfd)
+			if unp.Fork() == 0 {
+				say(connfd, clients)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"once after accept": func() {
+		clients := 0
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			clients = unp.Once(func() int { return clients + 1 })
+			if unp.Fork() == 0 {
+				say(connfd, clients)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"once in the head": func() {
+		listenfd := listen(unp.SERV_PORT)
+		for clients := 0; unp.Once(func() bool { clients++; return true }); {
+			connfd := accept(listenfd)
+			n := unp.Once(func() int { return clients })
+			if unp.Fork() == 0 {
+				say(connfd, n)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"once under a condition": func() { // that a Once has found
+		clients := 0
+		unp.Keep(&clients)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			even := false
+			if unp.Once(func() bool { clients++; return clients%2 == 0 }) {
+				even = unp.Once(func() bool { return true })
+			}
+			if unp.Fork() == 0 {
+				say(connfd, clients, even)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"once in some rounds": func() {
+		clients, last := 0, 0
+		unp.Keep(&clients, &last)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			clients++
+			if unp.Once(func() bool { return clients%2 == 1 }) {
+				last = unp.Once(func() int { return 10 * clients })
+			}
+			if unp.Fork() == 0 {
+				say(connfd, clients, last)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"once in odd rounds": func() { // as the child counts them
+		clients := 0
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			if clients++; clients%2 == 1 {
+				unp.OnceFunc(func() {})
+			}
+			if unp.Fork() == 0 {
+				say(connfd, clients)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"kept in some rounds": func() {
+		clients, odd := 0, 0
+		unp.Keep(&clients, &odd)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			if clients++; clients%2 == 1 {
+				odd = clients
+			}
+			if unp.Fork() == 0 {
+				say(connfd, clients, odd)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"pipes of each round": func() { // made before accept, and kept open
+		var pipes [3][2]int
+		clients := 0
+		unp.Keep(&pipes, &clients)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			pipe := unp.Once(func() (p [2]int) { unix.Pipe(p[:]); return p })
+			connfd := accept(listenfd)
+			pipes[clients%3] = pipe
+			clients++
+			if unp.Fork() == 0 {
+				for _, p := range pipes[:clients] {
+					unp.SysWrite(p[1], []byte{'a' + byte(clients)})
+				}
+				say(connfd, clients)
+			}
+			unp.Close(connfd)
+			unp.SysWait(nil)
+			if clients == 3 {
+				for _, p := range pipes {
+					buf := make([]byte, 10)
+					n, _ := unp.SysRead(p[0], buf)
+					fmt.Printf("%s ", buf[:n])
+				}
+				fmt.Println()
+				os.Exit(0)
+			}
+		}
+	},
+	"table of children": func() {
+		var table []int
+		unp.Keep(&table)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			pid := unp.Fork()
+			if pid == 0 {
+				say(connfd, len(table))
+			}
+			table = append(table, pid)
+			unp.Close(connfd)
+		}
+	},
+	"start-up in one Once": func() { // in small letters
+		listenfd := unp.Once(func() int {
+			fd, _ := unp.SysSocket(unix.AF_INET, unix.SOCK_STREAM, 0)
+			servaddr := unp.SockaddrIn{Family: unix.AF_INET, Port: unp.Htons(unp.SERV_PORT)}
+			unp.SysBind(fd, &servaddr, unp.SizeofSockaddrIn)
+			unp.SysListen(fd, unp.LISTENQ)
+			return fd
+		})
+		for {
+			connfd := accept(listenfd)
+			if unp.Fork() == 0 {
+				unp.Close(listenfd)
+				say(connfd, listenfd, connfd)
+			}
+			unp.Close(connfd)
+		}
+	},
+	"small letters": func() {
+		listenfd, err := unp.SysSocket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		servaddr := unp.SockaddrIn{Family: unix.AF_INET, Port: unp.Htons(unp.SERV_PORT)}
+		if err = unp.SysBind(listenfd, &servaddr, unp.SizeofSockaddrIn); err != nil {
+			unp.ErrSys(err, "bind")
+		}
+		unp.SysListen(listenfd, 5)
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) { unp.SysWaitpid(-1, nil, unix.WNOHANG) })
+		for {
+			connfd, err := unp.SysAccept(listenfd, nil, nil)
+			if err == unix.EINTR {
+				continue
+			}
+			pid, _ := unp.SysFork()
+			if pid == 0 {
+				unp.SysClose(listenfd)
+				buf := make([]byte, 100)
+				for n, _ := unp.SysRead(connfd, buf); n > 0; n, _ = unp.SysRead(connfd, buf) {
+					unp.SysWrite(connfd, buf[:n])
+				}
+				os.Exit(0)
+			}
+			unp.SysClose(connfd)
+		}
+	},
+	"poll before accept": func() {
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			unp.Once(func() int { n, _ := unix.Poll([]unix.PollFd{{Fd: int32(listenfd), Events: unix.POLLIN}}, -1); return n })
+			connfd := accept(listenfd)
+			if unp.Fork() == 0 {
+				say(connfd, "polled")
+			}
+			unp.Close(connfd)
+		}
+	},
+
+	// Once and Keep without a server.
+
+	"typed": func() {
+		typed(-7)
+		typed(uint8(200))
+		typed(2.5)
+		typed(true)
+		typed([3]int16{1, -2, 3})
+		typed(point{1, -2, true, [4]byte{'a'}})
+		typed("a string\x00")
+		typed("")
+		typed(label("a label"))
+		typed([]byte("bytes"))
+		typed([]byte{})
+		typed([]byte(nil))
+		typed([]int{1, 2, 3})
+		typed(error(nil))
+		typed[error](unix.ENOENT)
+		typed(unix.EAGAIN)
+		typed(struct{}{})
+	},
+	"refused": func() {
+		switch os.Args[2] {
+		case "*os.File":
+			unp.Once(func() *os.File { return os.Stdin })
+		case "*errors.errorString":
+			unp.Once(func() error { return errors.New("") })
+		case "time.Time":
+			unp.Once(func() time.Time { return time.Now() })
+		case "interface {}":
+			unp.Once(func() any { return nil })
+		case "map[int]int":
+			unp.Once(func() map[int]int { return nil })
+		case "[]string":
+			unp.Once(func() []string { return nil })
+		case "struct { S string }":
+			unp.Once(func() (v struct{ S string }) { return v })
+		case "func()":
+			unp.Once(func() func() { return nil })
+		case "kept *int":
+			var p *int
+			unp.Keep(&p)
+		case "kept nil":
+			unp.Keep(nil)
+		case "kept (*int)(nil)":
+			var p *int
+			unp.Keep(p)
+		case "kept 7":
+			unp.Keep(7)
+		case "Keep in a handler":
+			unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Keep(new(int)) })
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			unp.Sleep(60)
+		case "Fork in Once":
+			unp.OnceFunc(func() { unp.Fork() })
+		case "Signal in Once":
+			unp.OnceFunc(func() { unp.Signal(unix.SIGUSR1, unp.SIG_IGN) })
+		case "Keep in Once":
+			unp.OnceFunc(func() { unp.Keep(new(int)) })
+		case "goroutine":
+			ready := make(chan bool)
+			go func() { unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); close(ready) }()
+			<-ready
+			inChild(func() {})
+			os.Exit(1)
+		}
+	},
+	"nested": func() {
+		fd := unp.Once(func() int {
+			unp.Close(unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
+			return unp.Once(func() int { return unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0) })
+		})
+		other := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		inChild(func() { fmt.Println(fd, socketType(fd), other, socketType(other)) })
+	},
+	"Once in a handler": func() {
+		n := 0
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { n = unp.Once(func() int { return n + 1 }) })
+		for range 2 {
+			unp.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) })
+		}
+		unp.Keep(&n)
+		inChild(func() { fmt.Println(n) })
+	},
+	"kept of all types": func() {
+		n, s, b, err, p := 1, "one", []byte("one"), error(nil), point{X: 1}
+		unp.Keep(&n, &s, &b, &err, &p)
+		if unp.Once(func() bool { return true }) {
+			unp.OnceFunc(func() { n, s, b, err, p = 2, "two", nil, unix.EINTR, point{Y: 2, Valid: true} })
+		}
+		inChild(func() {
+			fmt.Printf("%d %s %v %v %v\n", n, s, b == nil, err, p)
+			n, s = 3, "three"
+			inChild(func() { fmt.Println(n, s) })
+		})
+		fmt.Println(n, s)
+	},
+	"kept from a handler": func() { // as counted by a handler
+		ended := 0
+		unp.Keep(&ended)
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+			unp.SysWait(nil)
+			ended++
+		})
+		for range 3 {
+			before := ended
+			if unp.Fork() == 0 {
+				fmt.Println("in the child:", ended)
+				os.Exit(0)
+			}
+			for ended == before && !unp.Once(func() bool { unp.Pause(); return ended > before }) {
+			}
+		}
+		fmt.Println("in the parent:", ended)
+	},
+	"keeps something else": func() { // depending on whether the file that its argument names exists
+		a, b := 1, 2
+		_, err := os.Stat(os.Args[2])
+		os.WriteFile(os.Args[2], nil, 0o600)
+		if err != nil {
+			unp.Keep(&a)
+		} else {
+			unp.Keep(&b)
+		}
+		inChild(func() { fmt.Println("the child runs") })
+	},
+	"many steps": func() { // whose values do not fit into the environment
+		sum := 0
+		for i := range 20_000 {
+			sum += unp.Once(func() int { return i })
+		}
+		inChild(func() { fmt.Println(sum) })
+	},
+
+	// Smallest programs, by what they do before Fork.
+
+	"chdir": func() {
+		os.Mkdir("sub", 0o700)
+		unix.Chdir("sub")
+		inChild(func() { dir, _ := os.Getwd(); fmt.Println(dir[strings.LastIndexByte(dir, '/'):]) })
+		inChild(func() { dir, _ := os.Getwd(); fmt.Println(dir[strings.LastIndexByte(dir, '/'):]) })
+	},
+	"chdir once": func() {
+		os.Mkdir("sub", 0o700)
+		unp.Once(func() error { return unix.Chdir("sub") })
+		inChild(func() {
+			inChild(func() { dir, _ := os.Getwd(); fmt.Println(dir[strings.LastIndexByte(dir, '/'):]) })
+		})
+	},
+	"chdir without": func() { // the directory in which it started is gone
+		dir, _ := os.MkdirTemp("", "")
+		unix.Chdir(dir)
+		if len(os.Args) == 2 {
+			unix.Exec("/proc/self/exe", append(os.Args, "again"), os.Environ())
+		}
+		os.Remove(dir)
+		inChild(func() { fmt.Println("the child runs") })
+	},
+	"setsid": func() {
+		unp.OnceFunc(func() { unix.Setsid() })
+		pid := unp.Fork()
+		if pid == 0 {
+			os.Exit(7)
+		}
+		var stat unix.WaitStatus
+		got, err := unp.SysWaitpid(0, &stat, 0)
+		fmt.Println(got == pid, stat.ExitStatus(), err)
+	},
+	"setsid again": func() { // C: true <nil>
+		unix.Setsid()
+		pid := unp.Fork()
+		if pid == 0 {
+			os.Exit(7)
+		}
+		unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		got, err := unp.SysWaitpid(0, nil, unix.WNOHANG)
+		fmt.Println(got == pid, err)
+	},
+	"alarm": func() {
+		unp.Alarm(1)
+		fmt.Println(unp.Alarm(60))
+		inChild(func() {
+			unp.Sleep(0)
+			fmt.Println(unp.Alarm(0))
+		})
+		fmt.Println(unp.Alarm(0), unp.Alarm(0))
+		unp.Signal(unix.SIGALRM, func(unix.Signal) { fmt.Println("alarm") })
+		unp.Alarm(1)
+		_, err := unp.SysRead(unp.Once(func() int { var p [2]int; unix.Pipe(p[:]); return p[0] }), make([]byte, 1))
+		fmt.Println(err)
+	},
+	"respawn": func() { // five children, a new one for each that ends
+		var stat unix.WaitStatus
+		for i := 0; i < 5; i++ {
+			if unp.Fork() == 0 {
+				fmt.Print(i, " ")
+				os.Exit(i)
+			}
+			if pid, err := unp.SysWait(&stat); pid < 0 || stat.ExitStatus() != i {
+				fmt.Println(pid, err, stat)
+			}
+		}
+		fmt.Println()
+	},
+	"read one byte": func() {
+		var p [2]int
+		unp.Once(func() error { return unix.Pipe(p[:]) })
+		p = unp.Once(func() [2]int { return p })
+		unp.SysWrite(p[1], []byte("xy"))
+		c := unp.Once(func() byte { b := make([]byte, 1); unp.SysRead(p[0], b); return b[0] })
+		inChild(func() { b := make([]byte, 1); unp.SysRead(p[0], b); fmt.Printf("%c %s\n", c, b) })
+	},
+	"read a line": func() {
+		line := unp.Once(func() []byte { var line []byte; return unp.Fgets(&line, unp.MAXLINE, unp.Stdin) })
+		end := unp.Once(func() []byte { var line []byte; return unp.Fgets(&line, unp.MAXLINE, unp.Stdin) })
+		inChild(func() { fmt.Printf("%q %v\n", line, end == nil) })
+	},
+	"dup2": func() { // onto standard input
+		p := unp.Once(func() (p [2]int) { unix.Pipe(p[:]); unix.Dup2(p[0], 0); return p })
+		inChild(func() {
+			buf := make([]byte, 10)
+			unp.SysWrite(p[1], []byte("line"))
+			n, _ := unp.SysRead(0, buf)
+			fmt.Printf("%s\n", buf[:n])
+		})
+	},
+	"kill itself": func() {
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unp.Sleep(0)
+		fmt.Println("printed")
+		os.Exit(3)
+	},
+	"unix socket": func() { // at a path that is removed first
+		fd := unp.Once(func() int {
+			os.Remove("socket")
+			fd, _ := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+			unix.Bind(fd, &unix.SockaddrUnix{Name: "socket"})
+			unix.Listen(fd, 5)
+			return fd
+		})
+		client, _ := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		inChild(func() {
+			err := unix.Connect(client, &unix.SockaddrUnix{Name: "socket"})
+			_, _, accepted := unix.Accept(fd)
+			fmt.Println(err, accepted)
+		})
+		os.Remove("socket")
+	},
+	"lock": func() {
+		lock := func() int {
+			fd, _ := unix.Open("lock", unix.O_CREAT|unix.O_RDWR, 0o600)
+			if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) != nil {
+				return -1
+			}
+			return fd
+		}
+		fd := unp.Once(lock)
+		inChild(func() { fmt.Println(fd >= 0, lock()) })
+		os.Remove("lock")
+	},
+	"ready": func() { // the child sends its parent a signal
+		ready := false
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { ready = true })
+		parent := unp.Once(unix.Getpid)
+		if unp.Fork() == 0 {
+			unix.Kill(parent, unix.SIGUSR1)
+			os.Exit(0)
+		}
+		for !ready {
+			unp.Pause()
+		}
+		fmt.Println("ready")
+	},
+	"pid file": func() {
+		pid := unp.Once(func() int { os.WriteFile("pid", fmt.Append(nil, unix.Getpid()), 0o600); return unix.Getpid() })
+		inChild(func() {
+			b, _ := os.ReadFile("pid")
+			fmt.Println(string(b) == fmt.Sprint(pid), pid == unix.Getppid(), pid == unix.Getpid())
+		})
+		os.Remove("pid")
+	},
+	"close-on-exec later": func() { // C: stream
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
+		inChild(func() { fmt.Println(socketType(fd)) })
+	},
+	"pause": func() { // until five children have ended
+		ended := 0
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+			for pid, _ := unp.SysWaitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = unp.SysWaitpid(-1, nil, unix.WNOHANG) {
+				ended++
+			}
+		})
+		for range 5 {
+			if unp.Fork() == 0 {
+				os.Exit(0)
+			}
+		}
+		for ended < 5 {
+			unp.Pause()
+		}
+		fmt.Println(ended)
+	},
+	"pause a second": func() { // a Signal before it does not end it
+		unp.Signal(unix.SIGALRM, func(unix.Signal) {})
+		unp.Alarm(1)
+		start := time.Now()
+		unp.Pause()
+		fmt.Println(time.Since(start) > 900*time.Millisecond)
+	},
+	"ends before": func() { // the child, without a word but for UNP_PRINT
+		_, err := os.Stat(os.Args[2])
+		os.WriteFile(os.Args[2], nil, 0o600)
+		if err == nil {
+			fmt.Println("already running")
+			os.Exit(1)
+		}
+		inChild(func() { fmt.Println("the child runs") })
+	},
+	"deep": func() {
+		var fork func(int)
+		fork = func(depth int) {
+			if depth > 0 {
+				fork(depth - 1)
+				return
+			}
+			inChild(func() { fmt.Println("the child runs") })
+		}
+		fork(300)
+		fork(10_000)
+	},
+	"interrupted accepts": func() { // without an address
+		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {})
+		listenfd := listen(unp.SERV_PORT)
+		for i := 0; ; i++ {
+			if _, err := unp.SysAccept(listenfd, nil, nil); err != unix.EINTR {
+				fmt.Println(err)
+			}
+			fmt.Println(i)
+			if unp.Once(func() bool { return i == 29 }) {
+				inChild(func() {
+					environ, _ := os.ReadFile("/proc/self/environ")
+					path := environ[bytes.Index(environ, []byte("UNP_FORK=")):]
+					fmt.Println(bytes.IndexByte(path, 0) < 1000)
+				})
+				os.Exit(0)
+			}
+		}
+	},
+	"executes": func() { // what main, its child, and their handlers execute blocks nothing
+		status := func() {
+			out, _ := exec.Command("sh", "-c", "grep -e SigBlk -e SigIgn /proc/self/status; yes | head -n 1").CombinedOutput()
+			fmt.Print(string(out))
+		}
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { status() })
+		status()
+		unp.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) })
+		inChild(func() {
+			status()
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			unp.Sleep(0)
+			unix.Exec("/bin/grep", []string{"grep", "SigBlk", "/proc/self/status"}, nil)
+		})
+	},
+	"ignored and inherited": func() {
+		hup, tstp := name(unp.Signal(unix.SIGHUP, unp.SIG_DFL)), name(unp.Signal(unix.SIGTSTP, unp.SIG_IGN))
+		inChild(func() {
+			fmt.Println(hup, tstp, name(unp.Signal(unix.SIGHUP, unp.SIG_IGN)), name(unp.Signal(unix.SIGTSTP, unp.SIG_DFL)))
+		})
+		fmt.Println(hup, tstp)
+	},
+	"collecting": func() { // the runtime collects garbage, and nothing interrupts main but what should
+		collect()
+		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {})
+		listenfd := listen(unp.SERV_PORT)
+		for i := 1; ; i++ {
+			if _, err := unp.SysAccept(listenfd, nil, nil); err != unix.EINTR {
+				fmt.Println(err)
+			}
+			fmt.Println(i)
+		}
+	},
+	"polling": func() {
+		collect()
+		var p [2]int
+		unix.Pipe(p[:])
+		interrupted := 0
+		for range 12_000 {
+			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(p[0]), Events: unix.POLLIN}}, 1); err != nil {
+				interrupted++
+			}
+		}
+		fmt.Println(interrupted)
+	},
+
+	// Blocked signals.
+
+	"sigprocmask": func() {
+		var set, old unix.Sigset_t
+		caught := 0
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { caught++ })
+		set.Val[0] = 1 << (unix.SIGUSR1 - 1)
+		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+		for range 3 {
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			unp.Sleep(0)
+		}
+		fmt.Print(caught, " ")
+		inChild(func() { // it has none pending, and blocks the same
+			var now unix.Sigset_t
+			unp.Sigprocmask(unix.SIG_BLOCK, nil, &now)
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			unp.Sleep(0)
+			before := caught
+			unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+			fmt.Print(now == set, " ", before, caught, " ")
+		})
+		unp.Sigprocmask(unix.SIG_UNBLOCK, &set, nil)
+		fmt.Println(caught)
+	},
+	"blocked at its default": func() {
+		var set unix.Sigset_t
+		set.Val[0] = 1<<(unix.SIGTERM-1) | 1<<(unix.SIGCHLD-1)
+		unp.Sigprocmask(unix.SIG_BLOCK, &set, nil)
+		unix.Kill(unix.Getpid(), unix.SIGTERM)
+		unp.Sleep(0)
+		fmt.Println("survived")
+		unp.Sigprocmask(unix.SIG_UNBLOCK, &set, nil)
+		unp.Sleep(1)
+		fmt.Println("and survived")
+	},
+	"list of children": func() { // SIGCHLD is blocked around Fork, so that the handler finds each
+		var set, old unix.Sigset_t
+		list, unknown, ended := map[int]bool{}, 0, 0
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+			for pid, _ := unp.SysWaitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = unp.SysWaitpid(-1, nil, unix.WNOHANG) {
+				if !list[pid] {
+					unknown++
+				}
+				delete(list, pid)
+				ended++
+			}
+		})
+		set.Val[0] = 1 << (unix.SIGCHLD - 1)
+		for range 20 {
+			unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+			pid := unp.Fork()
+			if pid == 0 {
+				os.Exit(0)
+			}
+			unp.Sleep(0)
+			if len(os.Args) > 2 {
+				time.Sleep(5 * time.Millisecond)
+			}
+			list[pid] = true
+			unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+		}
+		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+		for ended < 20 {
+			unp.Sigsuspend(&old)
+		}
+		unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+		fmt.Println(unknown, len(list))
+	},
+	"sigsuspend": func() { // loses no signal, wherever it strikes
+		var set, old unix.Sigset_t
+		caught := 0
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { caught++ })
+		set.Val[0] = 1 << (unix.SIGUSR1 - 1)
+		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+		told := make(chan bool)
+		go func() {
+			for range told {
+				unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			}
+		}()
+		for n := 1; n <= 2000; n++ {
+			told <- true
+			for caught < n {
+				unp.Sigsuspend(&old)
+			}
+		}
+		fmt.Println(caught)
+	},
+	"blocked by a handler": func() { // until it returns
+		var old unix.Sigset_t
+		set := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR2 - 1)}}
+		unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("caught") })
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Sigprocmask(unix.SIG_BLOCK, &set, nil) })
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unp.Sleep(0)
+		unp.Sigprocmask(unix.SIG_BLOCK, nil, &old)
+		fmt.Println(old.Val[0])
+		unix.Kill(unix.Getpid(), unix.SIGUSR2)
+		unp.Sleep(0)
+	},
+}
+
+// collect keeps the garbage collector at work.
+func collect() {
+	go func() {
+		var garbage [][]byte
+		for {
+			garbage = append(garbage[:0], make([]byte, 1<<16))
+			runtime.GC()
+		}
+	}()
+}
