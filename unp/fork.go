@@ -3,14 +3,15 @@
 package unp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"reflect"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -41,28 +42,25 @@ import (
 //
 // What the child needs to know is in one environment variable, in hexadecimal, which
 // the child removes before anything else. If that is longer than execve(2) allows, it
-// is in a file in memory, and the variable has the file's descriptor.
+// is in a file in memory, and the variable has its descriptor.
 const (
 	forkVar  = "UNP_FORK"
 	printVar = "UNP_PRINT"                  // if it is set, main prints while it retraces
 	maxValue = 1<<17 - len(forkVar+"=") - 1 // MAX_ARG_STRLEN holds the name and a NUL too, bytes
 )
 
-// A step is a call on main's path.
+// A step is a call on main's path, and what came of it.
 type step struct {
 	outcome
 	Values []byte // what it returned besides: an address, a status, the value of Once
 }
 
-// An outcome is what came of a step, in a form that encoding/binary knows.
 type outcome struct {
-	At      place
-	N       int32  // what it returned: a descriptor, a process id, or -1
-	Errno   uint32 // its error, or 0
-	Open    bool   // N is a descriptor that has not been closed
-	Accept  bool   // it is a call to accept
-	Skipped int32  // the calls since the step before, which a child does not make
-	Length  int32  // of Values
+	At     place
+	N      int // what it returned: a descriptor, a process id, or -1
+	Errno  unix.Errno
+	Open   bool // N is a descriptor that has not been closed
+	Accept bool // it is a call to accept
 }
 
 // A place is where main calls unp: the line, and all the calls that lead there, folded
@@ -70,95 +68,74 @@ type outcome struct {
 type place struct{ Line, Calls int32 }
 
 var (
-	retracing atomic.Bool  // this is a child whose main has not reached its fork
-	path      []step       // those that main has taken
-	rest      []step       // while main retraces: those that it has yet to take
-	skipped   atomic.Int32 // calls since the last step
-	accepted  bool         // the path has an accept
-	once      bool         // main is inside Once
+	retracing atomic.Bool // this is a child whose main has not reached its fork
+	path      []step      // those that main has taken
+	rest      []step      // while main retraces: those that it has yet to take
+	accepted  bool        // the path has an accept
+	once      bool        // main is inside Once
 	keepers   []keeper
 	speak     = func() {}             // undoes silence
 	files     = []uintptr{0, 1, 2}    // a child's standard descriptors; ^0 is none
 	args      = slices.Clone(os.Args) // as main may change os.Args
 
-	// What a child has from its parent besides the path. Directory is where the first
-	// process of the line started.
+	// What a child has from its parent besides the path.
 	inherited struct {
 		Comm    [16]byte // the name that ps shows, which exec would change to "exe"
 		Mask    uint64   // the signals that main's thread blocks
-		Blocked uint64   // those that Sigprocmask has blocked
 		Ignored uint64   // those that the first process of the line found ignored
 	}
-	directory, workingDirectory string
+	first   string // the directory in which the first process of the line started
+	current string // the directory in which this process started
 )
 
 func init() {
 	// main stays on the one thread whose id is the process id, so that strace
 	// without -f and ps show for it what they show for C.
 	runtime.LockOSThread()
-	if traced() {
-		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{bit(unix.SIGURG)}}, nil)
-	}
-	workingDirectory, _ = unix.Getwd()
-
+	current, _ = unix.Getwd()
 	value, child := os.LookupEnv(forkVar)
 	if !child {
-		directory = workingDirectory
+		first = current
 		unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&inherited.Comm)), 0, 0, 0)
 		asInC()
+		block(threadMask().Val[0])
 		return
 	}
 	os.Unsetenv(forkVar)
-	if rest = parse(value); len(rest) == 0 {
-		notForks(value)
+	if !parse(value) || len(rest) == 0 {
+		ErrQuit("%s is not what Fork hands to its child: %q", forkVar, value)
 	}
 	retracing.Store(true)
 	asInC()
-	chdir(directory) // main may change it again
+	chdir(first) // main may change it again
 	if os.Getenv(printVar) == "" {
 		speak = silence()
 	}
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&inherited.Comm)), 0, 0, 0)
 }
 
-func notForks(value string) {
-	ErrQuit("%s is not what Fork hands to its child: %q", forkVar, value)
-}
-
-// parse returns the path that SysFork has handed over, and sets what came with it. It
-// returns nil if the value is anything else.
-func parse(value string) (steps []step) {
-	state, err := hex.DecodeString(value)
-	if number, found := strings.CutPrefix(value, "@"); found {
-		if fd, _ := strconv.Atoi(number); fd > 2 {
-			f := os.NewFile(uintptr(fd), forkVar)
-			state, err = io.ReadAll(f)
-			f.Close()
-		}
+// parse takes what handOver has handed over. It returns false if it is anything else.
+func parse(value string) (ok bool) {
+	var fd uintptr
+	state, _ := hex.DecodeString(value)
+	if fmt.Sscanf(value, "@%d", &fd); fd > 2 {
+		f := os.NewFile(fd, forkVar)
+		state, _ = io.ReadAll(f)
+		f.Close()
 	}
-	n, failed := binary.Decode(state, binary.BigEndian, &inherited)
-	if err != nil || failed != nil {
-		return nil
-	}
-	state, ok := decode(state[n:], &directory)
-	for len(state) > 0 && ok {
+	state, ok = decode(state, &inherited, &first)
+	for ok && len(state) > 0 {
 		var s step
-		n, err := binary.Decode(state, binary.BigEndian, &s.outcome)
-		if ok = err == nil && s.Length >= 0 && int(s.Length) <= len(state)-n; ok {
-			s.Values, state = state[n:][:s.Length], state[n+int(s.Length):]
-			steps = append(steps, s)
-		}
+		state, ok = decode(state, &s.outcome, &s.Values)
+		rest = append(rest, s)
 	}
-	if !ok {
-		return nil
-	}
-	return steps
+	return ok
 }
 
-// chdir changes the working directory, if Fork was called elsewhere than where the first
-// process of the line started. An error leaves it where it is: the directory may be gone.
+// chdir changes the working directory, unless Fork was called where the first process
+// of the line started. An error leaves it as it is: the directory may be gone.
 func chdir(dir string) {
-	if directory != workingDirectory {
+	if first != current {
 		unix.Chdir(dir)
 	}
 }
@@ -192,16 +169,16 @@ func SysFork() (int, error) {
 		mu.Lock()
 		catchers[unix.SIGCHLD].start(unix.SIGCHLD, threadMask())
 		mu.Unlock()
-		all, mask := unix.Sigset_t{Val: [16]uint64{^uint64(0)}}, threadMask()
-		// A signal that is sent to the child waits until its main is here.
-		unix.PthreadSigmask(unix.SIG_SETMASK, &all, nil)
-		defer unix.PthreadSigmask(unix.SIG_SETMASK, &mask, nil)
-		inherited.Mask, inherited.Blocked = mask.Val[0], blocked
-		value, done, err := handOver(s)
+		mask, all := threadMask(), unix.Sigset_t{Val: [16]uint64{^uint64(0)}}
+		inherited.Mask = mask.Val[0]
+		value, f, err := handOver(s)
 		if err != nil {
 			return -1, err
 		}
-		defer done()
+		defer f.Close()
+		// A signal that is sent to the child waits until its main is here.
+		unix.PthreadSigmask(unix.SIG_SETMASK, &all, nil)
+		defer unix.PthreadSigmask(unix.SIG_SETMASK, &mask, nil)
 		return syscall.ForkExec("/proc/self/exe", args, // the program that runs, even if its file has been replaced
 			&syscall.ProcAttr{Env: append(os.Environ(), forkVar+"="+value), Files: files})
 	})
@@ -215,27 +192,23 @@ func SysFork() (int, error) {
 }
 
 // handOver returns the value of the environment variable for a child whose last step
-// is this one, and what is to be done when the child has been executed.
-func handOver(last step) (value string, done func(), err error) {
-	last.Values = values()
-	state, _ := binary.Append(nil, binary.BigEndian, inherited)
-	state = encode(state, &directory)
+// is this one, and the file that the value may name.
+func handOver(last step) (value string, f *os.File, err error) {
+	for _, k := range keepers {
+		last.Values = encode(last.Values, append([]any{&k.at}, k.vars...)...)
+	}
+	state := encode(nil, &inherited, &first)
 	for _, s := range append(path, last) {
-		s.Length = int32(len(s.Values))
-		state, _ = binary.Append(state, binary.BigEndian, s.outcome)
-		state = append(state, s.Values...)
+		state = encode(state, &s.outcome, &s.Values)
 	}
-	if value = hex.EncodeToString(state); len(value) <= maxValue {
-		return value, func() {}, nil
+	if value = hex.EncodeToString(state); len(value) > maxValue {
+		var fd int
+		fd, err = unix.MemfdCreate(forkVar, 0)
+		value, f = fmt.Sprintf("@%d", fd), os.NewFile(uintptr(fd), forkVar)
+		f.Write(state)
+		f.Seek(0, io.SeekStart)
 	}
-	fd, err := unix.MemfdCreate(forkVar, 0)
-	if err != nil {
-		return "", nil, err
-	}
-	f := os.NewFile(uintptr(fd), forkVar)
-	f.Write(state)
-	f.Seek(0, io.SeekStart)
-	return "@" + strconv.Itoa(fd), func() { f.Close() }, nil
+	return value, f, err
 }
 
 // arrive ends the retracing: main has reached its fork. A signal that has come early
@@ -243,7 +216,7 @@ func handOver(last step) (value string, done func(), err error) {
 // it takes threads, and there are no children before.
 func arrive() {
 	speak()
-	chdir(workingDirectory)
+	chdir(current)
 	mask := unix.Sigset_t{Val: [16]uint64{inherited.Mask}}
 	mu.Lock()
 	retracing.Store(false)
@@ -254,7 +227,7 @@ func arrive() {
 		}
 	}
 	mu.Unlock()
-	setBlocked(inherited.Blocked)
+	block(inherited.Mask)
 	unix.PthreadSigmask(unix.SIG_SETMASK, &mask, nil)
 	waitHandlers()
 }
@@ -264,57 +237,43 @@ func arrive() {
 // and stores the same instead.
 func (s *step) take(do func() (int, error), out ...any) (int, error) {
 	s.At = here()
-	main := s.At != (place{}) && !once
+	onPath := s.At != (place{}) && !once
 	waitHandlers()
 	if retracing.Load() {
 		*s = retrace(s.At)
-		if _, ok := decode(s.Values, out...); len(out) > 0 && !ok {
+		if _, ok := decode(s.Values, out...); !ok && len(out) > 0 {
 			anotherPath(s.At, s.At)
 		}
 	} else {
-		if main {
-			s.Skipped = skipped.Swap(0)
-		}
 		n, err := do()
 		waitHandlers()
-		errno, _ := err.(unix.Errno)
-		s.N, s.Errno, s.Open = int32(n), uint32(errno), s.Open && err == nil
-		if s.Open {
+		s.N = n
+		s.Errno, _ = err.(unix.Errno)
+		if s.Open = s.Open && err == nil; s.Open {
 			forget(n, uintptr(n)) // main may have used unix.Close
 		}
-		if main {
+		if onPath {
 			s.Values = encode(nil, out...)
 			remember(*s)
 		}
 	}
 	if s.Errno != 0 {
-		return -1, unix.Errno(s.Errno)
+		return -1, s.Errno
 	}
-	return int(s.N), nil
+	return s.N, nil
 }
 
 // retrace returns the next step of the path, which main must take too.
 func retrace(at place) step {
 	if at == (place{}) {
 		ErrQuit("fork error: a goroutine of the child calls unp before main has reached Fork")
-	}
-	if len(rest) == 0 || at != rest[0].At {
+	} else if len(rest) == 0 || at != rest[0].At {
 		anotherPath(at, append(rest, step{})[0].At)
 	}
 	next := rest[0]
 	path, rest = append(path, next), rest[1:]
 	accepted = accepted || next.Accept
-	skipped.Store(0)
 	return next
-}
-
-// skip counts a call that a child does not make. If main makes many more of them than
-// its parent did before the next step, it waits for what will not come, such as a
-// variable that a handler has set in the parent.
-func skip() {
-	if at := here(); at != (place{}) && len(rest) > 0 && skipped.Add(1) > rest[0].Skipped+1000 {
-		anotherPath(at, rest[0].At)
-	}
 }
 
 func anotherPath(at, parents place) {
@@ -328,25 +287,13 @@ func remember(s step) {
 	mu.Lock()
 	defer mu.Unlock()
 	path = append(path, s)
-	if accepted = accepted || s.Accept; !accepted {
-		return
-	}
-	first, accept := map[place]int{}, -1
-	for k := 0; k < len(path); k++ {
-		if i, again := first[path[k].At]; again && i <= accept {
-			path[k].Skipped = path[i].Skipped
-			path = slices.Delete(path, i, k)
-			clear(first)
-			k, accept = -1, -1
-			continue
-		} else if !again {
-			first[path[k].At] = k
-		}
-		if path[k].Accept {
-			accept = k
-		}
-		if path[k].Open {
-			clear(first)
+	accepted = accepted || s.Accept
+	for begin := 0; accepted && begin < len(path); begin++ {
+		round := false
+		for i := begin + 1; i < len(path) && !path[i-1].Open; i++ {
+			if round = round || path[i-1].Accept; round && path[i].At == path[begin].At {
+				path, i, round = slices.Delete(path, begin, i), begin, false
+			}
 		}
 	}
 }
@@ -361,7 +308,7 @@ func forget(fd int, file uintptr) {
 		files[fd] = file
 	}
 	for i := range path {
-		path[i].Open = path[i].Open && path[i].N != int32(fd)
+		path[i].Open = path[i].Open && path[i].N != fd
 	}
 }
 
@@ -373,17 +320,14 @@ func here() (at place) {
 		pcs = make([]uintptr, 2*len(pcs))
 	}
 	frames := runtime.CallersFrames(pcs[:slices.Index(pcs, 0)])
-	unp, inUnp := strings.TrimSuffix(runtime.FuncForPC(pcs[0]).Name(), "here"), true
+	unp := strings.TrimSuffix(runtime.FuncForPC(pcs[0]).Name(), "here")
 	for frame, more := frames.Next(); more; frame, more = frames.Next() {
 		if frame.Function == "runtime.main" {
 			return at
-		}
-		called := strings.HasPrefix(frame.Function, unp)
-		if !called && inUnp {
-			at.Line = int32(frame.Line)
-		}
-		if inUnp = called; !called {
-			at.Calls = at.Calls*31 + int32(frame.PC-pcs[0])
+		} else if strings.HasPrefix(frame.Function, unp) {
+			at.Line = 0 // the line is that of main's call, not of bufio's
+		} else {
+			at = place{cmp.Or(at.Line, int32(frame.Line)), at.Calls*31 + int32(frame.PC-pcs[0])}
 		}
 	}
 	return place{}
@@ -448,30 +392,18 @@ func Keep(vars ...any) {
 	}
 }
 
-// kept returns the places of the calls to Keep, and the variables.
-func kept() (places []place, vars []any) {
-	for _, k := range keepers {
-		places, vars = append(places, k.at), append(vars, k.vars...)
-	}
-	return places, vars
-}
-
-// values returns what the variables hold that a child keeps.
-func values() []byte {
-	places, vars := kept()
-	return encode(encode(nil, &places), vars...)
-}
-
-// restore gives the variables that the child keeps their values.
+// restore gives the variables that a child keeps the values that its parent's had.
 func restore(values []byte) {
-	var parents []place
-	places, vars := kept()
-	values, ok := decode(values, &parents)
-	if !ok || !slices.Equal(parents, places) {
-		at := here()
-		anotherPath(at, at)
+	ok := true
+	for _, k := range keepers {
+		var parents place
+		if values, ok = decode(values, append([]any{&parents}, k.vars...)...); !ok || parents != k.at {
+			anotherPath(k.at, parents)
+		}
 	}
-	decode(values, vars...)
+	if len(values) > 0 {
+		anotherPath(here(), here())
+	}
 }
 
 // encode appends the values of the variables to which the pointers point, each behind
@@ -491,30 +423,26 @@ func encode(b []byte, pointers ...any) []byte {
 // decode gives variables the values that encode has appended, and returns what is left.
 func decode(b []byte, pointers ...any) (left []byte, ok bool) {
 	for _, p := range pointers {
-		v := reflect.ValueOf(p).Elem()
-		if len(b) < 4 {
+		var length int32
+		n, err := binary.Decode(b, binary.BigEndian, &length)
+		if err != nil || int(length) > len(b)-n {
 			return nil, false
 		}
-		length := int32(binary.BigEndian.Uint32(b))
-		if b = b[4:]; int64(length) > int64(len(b)) {
-			return nil, false
-		}
-		value := b[:max(length, 0)]
-		switch b = b[len(value):]; {
+		v, value := reflect.ValueOf(p).Elem(), b[n:][:max(length, 0)]
+		switch b = b[n+len(value):]; {
 		case length < 0:
 			v.SetZero()
-			continue
 		case v.Kind() == reflect.String:
 			v.SetString(string(value))
-			continue
-		case v.Kind() == reflect.Interface && length == 8:
-			v.Set(reflect.ValueOf(unix.Errno(binary.NativeEndian.Uint64(value))))
-			continue
+		case v.Kind() == reflect.Interface:
+			var errno unix.Errno
+			copy(memory(reflect.ValueOf(&errno).Elem()), value)
+			v.Set(reflect.ValueOf(errno))
 		case v.Kind() == reflect.Slice:
-			n := len(value) / int(v.Type().Elem().Size())
-			v.Set(reflect.MakeSlice(v.Type(), n, n))
-		}
-		if copy(memory(v), value) != len(value) {
+			size := int(v.Type().Elem().Size())
+			v.Set(reflect.MakeSlice(v.Type(), len(value)/size, len(value)/size))
+			copy(memory(v), value)
+		case copy(memory(v), value) < int(v.Type().Size()):
 			return nil, false
 		}
 	}
@@ -523,21 +451,22 @@ func decode(b []byte, pointers ...any) (left []byte, ok bool) {
 
 // memory returns the bytes in which the value of a variable lies, or nil if it is nil.
 func memory(v reflect.Value) []byte {
-	switch t := v.Type(); {
-	case flat(t):
+	t := v.Type()
+	if t == reflect.TypeFor[error]() {
+		if v.IsNil() {
+			return nil
+		} else if errno, ok := v.Interface().(unix.Errno); ok {
+			return memory(reflect.ValueOf(&errno).Elem())
+		}
+		t = v.Elem().Type()
+	} else if flat(t) {
 		return unsafe.Slice((*byte)(v.Addr().UnsafePointer()), t.Size())
-	case t.Kind() == reflect.String:
+	} else if t.Kind() == reflect.String {
 		return append([]byte{}, v.String()...)
-	case t.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0:
+	} else if t.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0 {
 		return unsafe.Slice((*byte)(v.UnsafePointer()), v.Len()*int(t.Elem().Size()))
-	case t == reflect.TypeFor[error]() && v.IsNil():
-		return nil
-	case t == reflect.TypeFor[error]() && v.Elem().Type() == reflect.TypeFor[unix.Errno]():
-		return binary.NativeEndian.AppendUint64(nil, v.Elem().Uint())
-	case t.Kind() == reflect.Interface && !v.IsNil():
-		v = v.Elem()
 	}
-	ErrQuit("fork error: a child cannot be given a value of type %s, as line %d asks", v.Type(), here().Line)
+	ErrQuit("fork error: a child cannot be given a value of type %s, as line %d asks", t, here().Line)
 	return nil
 }
 
@@ -547,12 +476,7 @@ func flat(t reflect.Type) bool {
 	case reflect.Array:
 		return flat(t.Elem())
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if !flat(t.Field(i).Type) {
-				return false
-			}
-		}
-		return true
+		return !slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return !flat(f.Type) })
 	}
 	return reflect.Bool <= t.Kind() && t.Kind() <= reflect.Complex128
 }

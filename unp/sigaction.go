@@ -3,7 +3,6 @@
 package unp
 
 import (
-	"bytes"
 	"os"
 	ossignal "os/signal"
 	"reflect"
@@ -45,27 +44,22 @@ const sigThread unix.Signal = 33
 
 // A catcher calls the handler of one signal.
 type catcher struct {
-	act    sigactiont     // what sigaction has set
-	kernel ksigaction     // what the kernel has been given for it
-	sigs   chan os.Signal // nil until the catcher has started; room for one, as signals are not queued
-	idle   chan struct{}  // can be received from while no handler runs
+	act     sigactiont     // what sigaction has set
+	kernel  ksigaction     // what the kernel has been given for it
+	pending chan os.Signal // nil until the catcher has started; room for one, as signals are not queued
+	running sync.Mutex     // held while the handler runs, and by main while it blocks the signal
 }
 
 var (
-	refused  = []unix.Signal{unix.SIGKILL, unix.SIGSTOP, 32, 33, 34} // by sigaction; the last three are for threads
-	needed   = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE} // by the runtime
-	goAction ksigaction                                              // how the runtime catches any signal
-
-	mu        sync.Mutex      // a handler, on its own thread, may call what main calls
-	catchers  [1 + 64]catcher // by signal number
-	caught    []unix.Signal   // those whose catchers have started
-	blocked   uint64          // by Sigprocmask; only main changes it
-	unblocked = sync.NewCond(&mu)
-
-	arrived   = make(chan os.Signal, 1) // full if a signal may have come since main last waited
-	returned  atomic.Uint32             // how many handlers have
-	seen      uint32                    // by main: how many of them
-	suspended atomic.Bool               // main is in Sigsuspend
+	needed   = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, sigThread} // by the runtime
+	goAction ksigaction                                                         // how the runtime catches any signal
+	catchers [1 + 64]catcher                                                    // by signal number
+	caught   []unix.Signal                                                      // those whose catchers have started
+	mu       sync.Mutex                                                         // a handler, on its own thread, may call what main calls
+	blocked  uint64                                                             // what main blocks
+	returned atomic.Uint32                                                      // how many handlers have
+	seen     atomic.Uint32                                                      // how many had when main last waited for them
+	again    = make(chan bool, 1)                                               // full if a handler has returned since Sigsuspend looked
 )
 
 func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
@@ -76,35 +70,21 @@ func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
 func asInC() {
 	rtSigaction(unix.SIGURG, nil, &goAction)
 	for signo := unix.Signal(1); signo <= 64; signo++ {
-		if slices.Contains(refused, signo) || slices.Contains(needed, signo) {
-			continue
-		}
 		var now ksigaction
-		rtSigaction(signo, &ksigaction{}, &now)
-		if !retracing.Load() && now.handler == 1 {
+		if rtSigaction(signo, nil, &now); now.handler == 1 {
 			inherited.Ignored |= bit(signo)
 		}
 		if inherited.Ignored&bit(signo) != 0 {
-			catchers[signo] = catcher{act: sigactiont{handler: SIG_IGN}, kernel: ksigaction{handler: 1}}
-			rtSigaction(signo, &ksigaction{handler: 1}, nil)
+			catchers[signo].act.handler = SIG_IGN
+		}
+		if !slices.Contains(needed, signo) {
+			catchers[signo].install(signo)
 		}
 	}
-	if !retracing.Load() {
-		blocked = threadMask().Val[0]
-	}
-}
-
-// traced tells whether strace or a debugger sees every signal, even an ignored SIGURG.
-func traced() bool {
-	var status [4096]byte
-	fd, _ := unix.Open("/proc/self/status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	n, _ := unix.Read(fd, status[:])
-	unix.Close(fd)
-	return !bytes.Contains(status[:max(n, 0)], []byte("TracerPid:\t0\n"))
 }
 
 func sigaction(signo unix.Signal, act, oact *sigactiont) error {
-	if signo < 1 || signo > 64 || slices.Contains(refused, signo) {
+	if signo < 1 || signo > 64 || signo == unix.SIGKILL || signo == unix.SIGSTOP || 32 <= signo && signo <= 34 { // the last are for threads
 		return unix.EINVAL
 	} else if onMain() && once {
 		ErrQuit("signal error: main cannot call Signal inside Once, because a child would not call it")
@@ -147,67 +127,40 @@ func threadMask() (mask unix.Sigset_t) {
 // caught even so: os.File asks the runtime, not the kernel, whether to die of EPIPE.)
 // The catcher's thread blocks what main's does. Notify may set a disposition of its own.
 func (c *catcher) start(signo unix.Signal, mask unix.Sigset_t) {
-	if c.sigs != nil || c.kernel.handler == 0 || c.kernel.handler == 1 && signo != unix.SIGPIPE {
-		return
-	}
-	c.sigs, c.idle = make(chan os.Signal, 1), make(chan struct{})
-	go c.catch(signo, mask)
-	ossignal.Notify(c.sigs, signo)
-	ossignal.Notify(arrived, signo)
-	mayHaveArrived() // between the two
-	caught = append(caught, signo)
-}
-
-func mayHaveArrived() {
-	select {
-	case arrived <- nil:
-	default:
+	if c.pending == nil && (c.kernel.handler > 1 || c.kernel.handler == 1 && signo == unix.SIGPIPE) {
+		c.pending = make(chan os.Signal, 1)
+		wake := make(chan os.Signal, 1)
+		go c.catch(signo, mask, wake)
+		ossignal.Notify(c.pending, signo)
+		ossignal.Notify(wake, signo)
+		caught = append(caught, signo)
 	}
 }
 
-func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t) {
+func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t, wake chan os.Signal) {
 	runtime.LockOSThread()
-	mu.Lock() // when all catchers of a new child have started: this thread may take the signal of any
+	mu.Lock() // until all catchers of a new child have started: this thread may take the signal of any
 	unix.PthreadSigmask(unix.SIG_SETMASK, &mask, nil)
 	mu.Unlock()
-	for {
-		select {
-		case <-c.sigs:
-			if handler := c.handler(signo); handler != nil {
+	for range wake {
+		ossignal.Notify(wake, signo) // returns when pending has it too
+		c.running.Lock()
+		for len(c.pending) > 0 {
+			<-c.pending
+			mu.Lock()
+			handler := c.act.handler
+			mu.Unlock()
+			if handler != nil {
 				handler(signo)
-			} else { // it is at its default: main has unblocked it, or the handler has just set that
+			} else { // it is at its default, since main has unblocked it or the handler has just set that
 				unix.Kill(unix.Getpid(), signo)
 			}
-			if returned.Add(1); suspended.Load() {
-				wakeMain()
-			}
-		case c.idle <- struct{}{}:
+			returned.Add(1)
 		}
-	}
-}
-
-// handler returns the signal's handler, once main does not block the signal. What has
-// come by then is one signal.
-func (c *catcher) handler(signo unix.Signal) Sigfunc {
-	mu.Lock()
-	defer mu.Unlock()
-	for blocked&bit(signo) != 0 {
-		unblocked.Wait()
-	}
-	select {
-	case <-c.sigs:
-	default:
-	}
-	return c.act.handler
-}
-
-// wait returns when the handler has returned, for any signal that has come by now.
-func (c *catcher) wait() {
-	for {
-		waiting := len(c.sigs) > 0
-		<-c.idle
-		if !waiting { // else the catcher may have said that it is idle before it takes the signal
-			return
+		c.running.Unlock()
+		select {
+		case again <- true:
+		default:
 		}
 	}
 }
@@ -215,94 +168,94 @@ func (c *catcher) wait() {
 // waitHandlers lets main stand still while a handler runs, except that of a signal that
 // main blocks. A handler, on its own thread, does not wait.
 func waitHandlers() {
-	for {
-		mu.Lock()
-		signals := caught
-		mu.Unlock()
-		if len(signals) == 0 {
-			return
-		}
-		passed := make(chan os.Signal, 1)
-		ossignal.Notify(passed, signals[0])
-		ossignal.Stop(passed) // returns when os/signal has passed on every signal that has come
-		if len(arrived) == 0 || !onMain() {
-			return
-		}
-		<-arrived
-		for _, signo := range signals {
-			if blocked&bit(signo) == 0 {
-				catchers[signo].wait()
-			}
-		}
-		seen = returned.Load()
+	mu.Lock()
+	signals := caught
+	mu.Unlock()
+	if len(signals) == 0 {
+		return
 	}
+	passed := make(chan os.Signal, 1)
+	ossignal.Notify(passed, signals[0])
+	ossignal.Stop(passed) // returns when os/signal has passed on every signal that has come
+	for _, signo := range signals {
+		c := &catchers[signo]
+		if blocked&bit(signo) != 0 {
+			continue
+		} else if len(c.pending) == 0 && c.running.TryLock() {
+			c.running.Unlock()
+			continue
+		} else if !onMain() {
+			return
+		}
+		for len(c.pending) > 0 {
+			runtime.Gosched() // the catcher is about to take it
+		}
+		c.running.Lock()
+		c.running.Unlock()
+		waitHandlers() // for what has come meanwhile
+	}
+	seen.Store(returned.Load())
 }
 
-// wakeMain interrupts main's system call, which the kernel then restarts.
-func wakeMain() { unix.Tgkill(unix.Getpid(), unix.Getpid(), sigThread) }
+// wakeMain interrupts main's system call, which the kernel then restarts. It does not
+// use tgkill, since in a program built with cgo the C library takes sigThread from
+// tgkill for its own.
+func wakeMain() {
+	info := [32]int32{int32(sigThread), 0, -1} // SI_QUEUE
+	unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(unix.Getpid()), uintptr(unix.Getpid()), uintptr(sigThread), uintptr(unsafe.Pointer(&info)), 0, 0)
+}
 
-// setBlocked makes catchers hold back the signals of this set, and no others.
-func setBlocked(set uint64) {
-	mu.Lock()
-	defer mu.Unlock()
+// block makes the catchers hold back the signals of this set, and no others.
+func block(set uint64) {
 	changed := blocked ^ set
 	blocked = set
 	for signo := unix.Signal(1); signo <= 64; signo++ {
-		if changed&bit(signo) != 0 && catchers[signo].act.handler == nil && !slices.Contains(refused, signo) && !slices.Contains(needed, signo) {
-			catchers[signo].install(signo)
+		if c := &catchers[signo]; changed&bit(signo) != 0 && !slices.Contains(needed, signo) {
+			if set&bit(signo) != 0 {
+				c.running.Lock()
+			} else {
+				defer c.running.Unlock()
+			}
+			if mu.Lock(); c.act.handler == nil {
+				c.install(signo)
+			}
+			mu.Unlock()
 		}
 	}
-	unblocked.Broadcast()
-	mayHaveArrived() // what was held back
 }
 
 // sigprocmask blocks signals for the process: main's thread does not take them, and the
-// catchers hold back what other threads take.
+// catchers hold back what other threads take. In a handler it is for that thread alone.
 func sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var s step
-	var old uint64
+	var old unix.Sigset_t
 	_, err := s.take(func() (int, error) {
-		old = blocked
-		if set == nil {
-			return 0, nil
-		}
-		news, ok := map[int]uint64{
-			unix.SIG_BLOCK:   old | set.Val[0],
-			unix.SIG_UNBLOCK: old &^ set.Val[0],
-			unix.SIG_SETMASK: set.Val[0],
-		}[how]
-		if !ok {
-			return -1, unix.EINVAL
-		}
-		err := unix.PthreadSigmask(how, set, nil)
-		if onMain() { // else until the handler returns, and for its thread
-			setBlocked(news &^ (bit(unix.SIGKILL) | bit(unix.SIGSTOP)))
+		err := unix.PthreadSigmask(how, set, &old)
+		if onMain() {
+			block(threadMask().Val[0])
 		}
 		return 0, err
-	}, &old)
+	}, &old.Val[0])
 	if oldset != nil {
-		*oldset = unix.Sigset_t{Val: [16]uint64{old}}
+		*oldset = old
 	}
 	return err
 }
 
-// Sigsuspend is the system call sigsuspend: it waits until the handler of a signal that
-// is not in mask has returned. Meanwhile mask stands for what [Sigprocmask] has set. A
+// Sigsuspend stands for sigsuspend(2): it waits until the handler of a signal that is
+// not in mask has returned. Meanwhile mask stands for what [Sigprocmask] has set. A
 // signal that was blocked until then is not lost.
 func Sigsuspend(mask *unix.Sigset_t) {
-	call(func() error {
-		before, old, set := seen, blocked, *mask
-		threads, thread := threadMask(), unix.Sigset_t{Val: [16]uint64{bit(sigThread)}}
-		unix.PthreadSigmask(unix.SIG_BLOCK, &thread, nil) // it comes when main sleeps, not before
-		set.Val[0] &^= bit(sigThread)
-		suspended.Store(true)
-		setBlocked(set.Val[0])
-		for waitHandlers(); seen == before; waitHandlers() {
-			unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&set)), 8, 0)
+	var s step
+	s.take(func() (int, error) {
+		before, old := returned.Load(), threadMask()
+		unix.PthreadSigmask(unix.SIG_SETMASK, mask, nil)
+		block(mask.Val[0])
+		for waitHandlers(); returned.Load() == before; waitHandlers() {
+			<-again
 		}
-		suspended.Store(false)
-		setBlocked(old)
-		unix.PthreadSigmask(unix.SIG_SETMASK, &threads, nil)
-		return nil
+		unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+		block(old.Val[0])
+		return 0, nil
 	})
 }

@@ -20,23 +20,22 @@ func call(do func() error) error {
 	waitHandlers()
 	defer waitHandlers()
 	if retracing.Load() {
-		skip()
 		return nil
 	}
-	skipped.Add(1)
 	return do()
 }
 
-// result turns what a raw system call returns into what C returns, and errno.
-func result(r1, _ uintptr, errno unix.Errno) (int, error) {
+// raw makes a system call that takes an address, and returns -1 and errno if it fails.
+func raw(trap uintptr, fd int, sa *SockaddrIn, salen uintptr) (int, error) {
+	n, _, errno := unix.Syscall(trap, uintptr(fd), uintptr(unsafe.Pointer(sa)), salen)
 	if errno != 0 {
 		return -1, errno
 	}
-	return int(r1), nil
+	return int(n), nil
 }
 
-// SysSocket is the system call socket. It returns -1 and the error if it fails. A flag
-// SOCK_CLOEXEC is left out, since a child would lose the socket: its fork is an exec.
+// SysSocket is the system call socket. It returns -1 and the error if it fails. It leaves
+// out the flag SOCK_CLOEXEC, with which a child would lose the socket, as it is executed.
 func SysSocket(family, typ, protocol int) (int, error) {
 	s := step{outcome: outcome{Open: true}}
 	return s.take(func() (int, error) { return unix.Socket(family, typ&^unix.SOCK_CLOEXEC, protocol) })
@@ -44,21 +43,16 @@ func SysSocket(family, typ, protocol int) (int, error) {
 
 // SysBind is the system call bind. It returns the error.
 func SysBind(fd int, sa *SockaddrIn, salen Socklen) error {
-	return withAddress(unix.SYS_BIND, fd, sa, salen)
+	return call(func() (err error) { _, err = raw(unix.SYS_BIND, fd, sa, room(salen)); return err })
 }
 
 // SysConnect is the system call connect. It returns the error.
 func SysConnect(fd int, sa *SockaddrIn, salen Socklen) error {
-	return withAddress(unix.SYS_CONNECT, fd, sa, salen)
+	return call(func() (err error) { _, err = raw(unix.SYS_CONNECT, fd, sa, room(salen)); return err })
 }
 
-func withAddress(trap uintptr, fd int, sa *SockaddrIn, salen Socklen) error {
-	salen = min(salen, SizeofSockaddrIn) // the kernel must not read beyond sa
-	return call(func() error {
-		_, err := result(unix.Syscall(trap, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(salen)))
-		return err
-	})
-}
+// room keeps the kernel from reading or writing beyond a SockaddrIn.
+func room(salen Socklen) uintptr { return uintptr(min(salen, SizeofSockaddrIn)) }
 
 // SysListen is the system call listen. It returns the error.
 func SysListen(fd, backlog int) error {
@@ -71,11 +65,9 @@ func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 	if sa == nil || salen == nil {
 		sa, salen = new(SockaddrIn), new(Socklen)
 	}
-	*salen = min(*salen, SizeofSockaddrIn) // the kernel must not write beyond sa
+	*salen = Socklen(room(*salen))
 	s := step{outcome: outcome{Open: true, Accept: true}}
-	return s.take(func() (int, error) {
-		return result(unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(unsafe.Pointer(sa)), uintptr(unsafe.Pointer(salen))))
-	}, sa, salen)
+	return s.take(func() (int, error) { return raw(unix.SYS_ACCEPT, fd, sa, uintptr(unsafe.Pointer(salen))) }, sa, salen)
 }
 
 func setsockoptLinger(fd, level, optname int, optval *unix.Linger) error {
@@ -109,11 +101,10 @@ func SysWrite(fd int, buf []byte) (n int, err error) {
 func SysClose(fd int) error {
 	return call(func() error {
 		forget(fd, ^uintptr(0))
-		err := unix.Close(fd)
 		if !onMain() {
-			wakeMain() // from a call on fd, which main then makes again, in vain
+			defer wakeMain() // from a call on fd, which main then makes again, in vain
 		}
-		return err
+		return unix.Close(fd)
 	})
 }
 
@@ -124,53 +115,55 @@ func SysWait(stat *unix.WaitStatus) (int, error) { return SysWaitpid(-1, stat, 0
 // SysWaitpid is the system call waitpid. It returns the process id of a child that has
 // ended, 0 if there is none yet and options has WNOHANG, or -1 and the error.
 func SysWaitpid(pid int, stat *unix.WaitStatus, options int) (int, error) {
-	if stat == nil {
-		stat = new(unix.WaitStatus)
-	}
 	var s step
-	return s.take(func() (int, error) { return unix.Wait4(pid, stat, options, nil) }, stat)
+	var status unix.WaitStatus
+	n, err := s.take(func() (int, error) { return unix.Wait4(pid, &status, options, nil) }, &status)
+	if stat != nil && n > 0 {
+		*stat = status
+	}
+	return n, err
 }
 
 // Sleep waits for the given number of seconds, or until a signal handler has returned.
 // It returns the number of whole seconds left, or 0 (Figure 5.14).
-func Sleep(seconds uint) (left uint) {
-	call(func() error {
-		before, rest := seen, unix.Timespec{Sec: int64(min(seconds, 1<<32-1))} // an unsigned int, as in C
+func Sleep(seconds uint) uint {
+	var s step
+	left, _ := s.take(func() (int, error) {
+		before, rest := returned.Load(), unix.Timespec{Sec: int64(min(seconds, 1<<32-1))} // an unsigned int, as in C
 		for unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &rest, &rest) == unix.EINTR {
-			if waitHandlers(); seen != before {
-				left = uint(rest.Sec)
-				break
+			if waitHandlers(); returned.Load() != before {
+				return int(rest.Sec), nil
 			}
 		}
-		return nil
+		return 0, nil
 	})
-	return left
+	return uint(left)
 }
 
 // Pause waits until a signal handler has returned. If one has done so since main's last
 // call to this package, Pause returns at once, so a loop that waits for what a handler
 // sets comes to its end.
 func Pause() {
-	before := seen
-	call(func() error {
-		for seen == before {
+	var s step
+	before := seen.Load()
+	s.take(func() (int, error) {
+		for ; returned.Load() == before; waitHandlers() {
 			unix.Pause()
-			waitHandlers()
 		}
-		return nil
+		return 0, nil
 	})
 }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds;
 // 0 cancels that. It returns the number of seconds that were left of the alarm before.
 func Alarm(seconds uint) uint {
-	var old unix.Itimerval
-	call(func() (err error) {
-		old, err = unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{Value: unix.Timeval{Sec: int64(min(seconds, 1<<31-1))}})
-		return err
+	var s step
+	left, _ := s.take(func() (int, error) {
+		old, err := unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{Value: unix.Timeval{Sec: int64(min(seconds, 1<<31-1))}})
+		if old.Value.Usec > 0 {
+			old.Value.Sec++ // rounded up, since 0 is no alarm
+		}
+		return int(old.Value.Sec), err
 	})
-	if old.Value.Usec > 0 {
-		old.Value.Sec++ // rounded up: 0 is no alarm
-	}
-	return uint(old.Value.Sec)
+	return uint(left)
 }
