@@ -68,12 +68,12 @@ type outcome struct {
 type place struct{ Line, Calls int32 }
 
 var (
-	retracing atomic.Bool // this is a child whose main has not reached its fork
-	path      []step      // those that main has taken
-	rest      []step      // while main retraces: those that it has yet to take
-	accepted  bool        // the path has an accept
-	once      bool        // main is inside Once
-	keepers   []keeper
+	retracing atomic.Bool             // this is a child whose main has not reached its fork
+	path      []step                  // those that main has taken
+	rest      []step                  // while main retraces: those that it has yet to take
+	accepted  bool                    // the path has an accept
+	once      bool                    // main is inside Once
+	kept      = map[place][]any{}     // pointers to variables, by the call to Keep
 	speak     = func() {}             // undoes silence
 	files     = []uintptr{0, 1, 2}    // a child's standard descriptors; ^0 is none
 	args      = slices.Clone(os.Args) // as main may change os.Args
@@ -194,8 +194,8 @@ func SysFork() (int, error) {
 // handOver returns the value of the environment variable for a child whose last step
 // is this one, and the file that the value may name.
 func handOver(last step) (value string, f *os.File, err error) {
-	for _, k := range keepers {
-		last.Values = encode(last.Values, append([]any{&k.at}, k.vars...)...)
+	for at, vars := range kept {
+		last.Values = encode(encode(last.Values, &at), vars...)
 	}
 	state := encode(nil, &inherited, &first)
 	for _, s := range append(path, last) {
@@ -362,47 +362,33 @@ func Once[T any](do func() T) (v T) {
 // OnceFunc is [Once] for a function without a result.
 func OnceFunc(do func()) { Once(func() struct{} { do(); return struct{}{} }) }
 
-// A keeper is a call to Keep.
-type keeper struct {
-	at   place
-	vars []any
-}
-
 // Keep takes pointers to variables. When [Fork] returns in a child, they have the values
 // that they had in its parent at that moment, as after a fork in C, where a child has a
 // copy of all memory. Without Keep they have what main in the child has computed on its way to Fork. The parent's variables are never changed. The types are those of
 // [Once]. If a pointer is nil, or no pointer, Keep prints a message and exits.
 func Keep(vars ...any) {
-	k := keeper{here(), vars}
-	if k.at == (place{}) || once {
+	at := here()
+	if at == (place{}) || once {
 		ErrQuit("fork error: only main can call Keep, not a signal handler, another goroutine, or Once")
 	}
 	for _, v := range vars {
-		if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer {
-			ErrQuit("fork error: Keep at line %d takes pointers to variables, not %T", k.at.Line, v)
-		} else if p.IsNil() {
-			ErrQuit("fork error: Keep at line %d takes pointers to variables, not a nil %T", k.at.Line, v)
+		if p := reflect.ValueOf(v); p.Kind() != reflect.Pointer || p.IsNil() {
+			ErrQuit("fork error: Keep at line %d takes pointers to variables, not %#v", at.Line, v)
 		}
 	}
 	encode(nil, vars...) // it refuses a type now, and not at the first Fork
-	if i := slices.IndexFunc(keepers, func(other keeper) bool { return other.at == k.at }); i >= 0 {
-		keepers[i] = k // a loop has new variables in each round
-	} else {
-		keepers = append(keepers, k)
-	}
+	kept[at] = vars
 }
 
 // restore gives the variables that a child keeps the values that its parent's had.
 func restore(values []byte) {
-	ok := true
-	for _, k := range keepers {
-		var parents place
-		if values, ok = decode(values, append([]any{&parents}, k.vars...)...); !ok || parents != k.at {
-			anotherPath(k.at, parents)
+	for len(values) > 0 {
+		var at place
+		values, _ = decode(values, &at)
+		vars, ok := kept[at]
+		if values, ok = decode(values, vars...); !ok || vars == nil {
+			anotherPath(here(), at)
 		}
-	}
-	if len(values) > 0 {
-		anotherPath(here(), here())
 	}
 }
 
@@ -429,19 +415,18 @@ func decode(b []byte, pointers ...any) (left []byte, ok bool) {
 			return nil, false
 		}
 		v, value := reflect.ValueOf(p).Elem(), b[n:][:max(length, 0)]
-		switch b = b[n+len(value):]; {
+		b = b[n+len(value):]
+		switch {
 		case length < 0:
 			v.SetZero()
 		case v.Kind() == reflect.String:
 			v.SetString(string(value))
-		case v.Kind() == reflect.Interface:
-			var errno unix.Errno
-			copy(memory(reflect.ValueOf(&errno).Elem()), value)
-			v.Set(reflect.ValueOf(errno))
 		case v.Kind() == reflect.Slice:
-			size := int(v.Type().Elem().Size())
-			v.Set(reflect.MakeSlice(v.Type(), len(value)/size, len(value)/size))
+			n := len(value) / int(v.Type().Elem().Size())
+			v.Set(reflect.MakeSlice(v.Type(), n, n))
 			copy(memory(v), value)
+		case v.Kind() == reflect.Interface:
+			v.Set(reflect.ValueOf(unix.Errno(binary.BigEndian.Uint64(value))))
 		case copy(memory(v), value) < int(v.Type().Size()):
 			return nil, false
 		}
@@ -451,22 +436,19 @@ func decode(b []byte, pointers ...any) (left []byte, ok bool) {
 
 // memory returns the bytes in which the value of a variable lies, or nil if it is nil.
 func memory(v reflect.Value) []byte {
-	t := v.Type()
-	if t == reflect.TypeFor[error]() {
-		if v.IsNil() {
-			return nil
-		} else if errno, ok := v.Interface().(unix.Errno); ok {
-			return memory(reflect.ValueOf(&errno).Elem())
-		}
-		t = v.Elem().Type()
-	} else if flat(t) {
+	switch t := v.Type(); {
+	case flat(t):
 		return unsafe.Slice((*byte)(v.Addr().UnsafePointer()), t.Size())
-	} else if t.Kind() == reflect.String {
+	case t.Kind() == reflect.String:
 		return append([]byte{}, v.String()...)
-	} else if t.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0 {
+	case t.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0:
 		return unsafe.Slice((*byte)(v.UnsafePointer()), v.Len()*int(t.Elem().Size()))
+	case t == reflect.TypeFor[error]() && v.IsNil():
+		return nil
+	case t == reflect.TypeFor[error]() && v.Elem().Type() == reflect.TypeFor[unix.Errno]():
+		return binary.BigEndian.AppendUint64(nil, v.Elem().Uint())
 	}
-	ErrQuit("fork error: a child cannot be given a value of type %s, as line %d asks", t, here().Line)
+	ErrQuit("fork error: a child cannot be given a value of type %T, as line %d asks", v.Interface(), here().Line)
 	return nil
 }
 

@@ -51,15 +51,15 @@ type catcher struct {
 }
 
 var (
-	needed   = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, sigThread} // by the runtime
-	goAction ksigaction                                                         // how the runtime catches any signal
-	catchers [1 + 64]catcher                                                    // by signal number
-	caught   []unix.Signal                                                      // those whose catchers have started
-	mu       sync.Mutex                                                         // a handler, on its own thread, may call what main calls
-	blocked  uint64                                                             // what main blocks
-	returned atomic.Uint32                                                      // how many handlers have
-	seen     atomic.Uint32                                                      // how many had when main last waited for them
-	again    = make(chan bool, 1)                                               // full if a handler has returned since Sigsuspend looked
+	needed    = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, sigThread} // by the runtime
+	goAction  ksigaction                                                         // how the runtime catches any signal
+	catchers  [1 + 64]catcher                                                    // by signal number
+	caught    []unix.Signal                                                      // those whose catchers have started
+	mu        sync.Mutex                                                         // a handler, on its own thread, may call what main calls
+	blocked   uint64                                                             // what main blocks
+	returned  atomic.Uint32                                                      // how many handlers have
+	seen      atomic.Uint32                                                      // how many had when main last waited for them
+	suspended atomic.Bool                                                        // main is in Sigsuspend
 )
 
 func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
@@ -71,7 +71,7 @@ func asInC() {
 	rtSigaction(unix.SIGURG, nil, &goAction)
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		var now ksigaction
-		if rtSigaction(signo, nil, &now); now.handler == 1 {
+		if rtSigaction(signo, nil, &now); now.handler == 1 && !retracing.Load() {
 			inherited.Ignored |= bit(signo)
 		}
 		if inherited.Ignored&bit(signo) != 0 {
@@ -158,9 +158,8 @@ func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t, wake chan os.Sign
 			returned.Add(1)
 		}
 		c.running.Unlock()
-		select {
-		case again <- true:
-		default:
+		if suspended.Load() {
+			wakeMain()
 		}
 	}
 }
@@ -242,20 +241,23 @@ func sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	return err
 }
 
-// Sigsuspend stands for sigsuspend(2): it waits until the handler of a signal that is
-// not in mask has returned. Meanwhile mask stands for what [Sigprocmask] has set. A
+// Sigsuspend is the system call sigsuspend: it waits until the handler of a signal that
+// is not in mask has returned. Meanwhile mask stands for what [Sigprocmask] has set. A
 // signal that was blocked until then is not lost.
 func Sigsuspend(mask *unix.Sigset_t) {
 	var s step
 	s.take(func() (int, error) {
-		before, old := returned.Load(), threadMask()
-		unix.PthreadSigmask(unix.SIG_SETMASK, mask, nil)
-		block(mask.Val[0])
+		before, old, set := returned.Load(), threadMask(), *mask
+		set.Val[0] &^= bit(sigThread)
+		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{bit(sigThread)}}, nil) // until main sleeps
+		suspended.Store(true)
+		block(set.Val[0])
 		for waitHandlers(); returned.Load() == before; waitHandlers() {
-			<-again
+			unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&set)), unsafe.Sizeof(set.Val[0]), 0)
 		}
-		unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+		suspended.Store(false)
 		block(old.Val[0])
+		unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
 		return 0, nil
 	})
 }
