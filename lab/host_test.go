@@ -84,7 +84,7 @@ func prepare(dir string) (reasons []string) {
 		reasons = append(reasons, strings.TrimSpace(string(out)))
 	}
 	// A user other than root needs a copy that everybody can read.
-	if out, err := exec.Command("bash", "-c", `mkdir -p "$0/lab" && cp host "$0/lab" && cd .. && cp -r --no-preserve=mode go.mod go.sum unp tcp*/ "$0" && chmod -R a+rX "$0"`, dir).CombinedOutput(); err != nil {
+	if out, err := exec.Command("bash", "-c", `mkdir -p "$0/lab" && cp host "$0/lab" && cd .. && cp -r --parents --no-preserve=mode go.mod go.sum unp tcp*/ lab/poll "$0" && chmod -R a+rX "$0"`, dir).CombinedOutput(); err != nil {
 		reasons = append(reasons, fmt.Sprintf("%v: %s", err, out))
 	}
 	return reasons
@@ -93,7 +93,7 @@ func prepare(dir string) (reasons []string) {
 // lookAtSources touches every file that TestMain builds, so that go test does not
 // show a cached result after one has changed: it knows which files a test looks at.
 func lookAtSources() {
-	for _, pattern := range []string{"host", "testdata/*/*.go", "../go.*", "../*.md", "../*/*.go"} {
+	for _, pattern := range []string{"host", "poll/*.go", "testdata/*/*.go", "../go.*", "../*.md", "../*/*.go"} {
 		names, _ := filepath.Glob(pattern)
 		for _, name := range names {
 			os.Stat(name)

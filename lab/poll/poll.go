@@ -1,0 +1,34 @@
+// Poll is tcpcli01 with a str_cli that waits for the input and the socket at once,
+// so it learns of the server's end when that comes.
+//
+// Sections 5.12 and 5.16.
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func main() {
+	var sockfd int
+	var servaddr unp.SockaddrIn
+
+	if len(os.Args) != 2 {
+		unp.ErrQuit("usage: tcpcli <IPaddress>")
+	}
+
+	sockfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+
+	servaddr = unp.SockaddrIn{}
+	servaddr.Family = unix.AF_INET
+	servaddr.Port = unp.Htons(unp.SERV_PORT)
+	unp.InetPton(unix.AF_INET, os.Args[1], &servaddr.Addr)
+
+	unp.Connect(sockfd, &servaddr, unp.SizeofSockaddrIn)
+
+	strCli(unix.Stdin, sockfd) // do it all
+
+	os.Exit(0)
+}

@@ -1,0 +1,34 @@
+// Tcpcli09 sends the two numbers in each line of standard input to the server as
+// binary integers, and prints the sum that comes back.
+//
+// Section 5.18, with the function of Figure 5.19.
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func main() {
+	var sockfd int
+	var servaddr unp.SockaddrIn
+
+	if len(os.Args) != 2 {
+		unp.ErrQuit("usage: tcpcli <IPaddress>")
+	}
+
+	sockfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+
+	servaddr = unp.SockaddrIn{}
+	servaddr.Family = unix.AF_INET
+	servaddr.Port = unp.Htons(unp.SERV_PORT)
+	unp.InetPton(unix.AF_INET, os.Args[1], &servaddr.Addr)
+
+	unp.Connect(sockfd, &servaddr, unp.SizeofSockaddrIn)
+
+	strCli(unp.Stdin, sockfd) // do it all
+
+	os.Exit(0)
+}

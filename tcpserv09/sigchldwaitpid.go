@@ -1,0 +1,21 @@
+package main
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+// sigChld waits for every child that has ended, however many signals came.
+//
+// Figure 5.11; notes: wait and waitpid Functions.
+func sigChld(signo unix.Signal) {
+	var pid int
+	var stat unix.WaitStatus
+
+	for pid, _ = unp.SysWaitpid(-1, &stat, unix.WNOHANG); pid > 0; pid, _ = unp.SysWaitpid(-1, &stat, unix.WNOHANG) {
+		fmt.Printf("child %d terminated\n", pid)
+	}
+	return
+}

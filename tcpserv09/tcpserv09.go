@@ -1,0 +1,50 @@
+// Tcpserv09 adds two binary integers and sends back their sum, in binary too.
+//
+// Section 5.18, with the function of Figure 5.20.
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+)
+
+func main() {
+	var listenfd, connfd int
+	var childpid int
+	var clilen unp.Socklen
+	var cliaddr, servaddr unp.SockaddrIn
+	var err error // errno
+
+	listenfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+
+	servaddr = unp.SockaddrIn{}
+	servaddr.Family = unix.AF_INET
+	servaddr.Addr = unp.Htonl(unp.INADDR_ANY)
+	servaddr.Port = unp.Htons(unp.SERV_PORT)
+
+	unp.Bind(listenfd, &servaddr, unp.SizeofSockaddrIn)
+
+	unp.Listen(listenfd, unp.LISTENQ)
+
+	unp.Signal(unix.SIGCHLD, sigChld)
+
+	for {
+		clilen = unp.SizeofSockaddrIn
+		if connfd, err = unp.SysAccept(listenfd, &cliaddr, &clilen); connfd < 0 {
+			if err == unix.EINTR {
+				continue // back to for()
+			} else {
+				unp.ErrSys(err, "accept error")
+			}
+		}
+
+		if childpid = unp.Fork(); childpid == 0 { // child process
+			unp.Close(listenfd) // close listening socket
+			strEcho(connfd)     // process the request
+			os.Exit(0)
+		}
+		unp.Close(connfd) // parent closes connected socket
+	}
+}
