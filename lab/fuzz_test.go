@@ -67,11 +67,15 @@ func FuzzForkState(f *testing.F) {
 	} else {
 		real = string(m[1])
 	}
-	const head = 2 * (16 + 3*8)
+	here, _ := os.Getwd()
+	head := 2 * (4 + 32 + 4 + len(here)) // each value behind its length: the name and the signals, the directory
+	if len(real) != head+2*2*(4+32+4) {  // the two steps, without other values
+		f.Fatalf("UNP_FORK has %d digits", len(real))
+	}
 	socket, fork := real[head:head+(len(real)-head)/2], real[head+(len(real)-head)/2:]
 	for _, value := range []string{real, strings.ToUpper(real), real[:head] + fork, real[:head] + socket, real[:head], "", "x", real + "0",
 		real[:head] + socket + real[head:], real + fork, real + socket, real[:head] + fork + socket + fork,
-		"\xff\n%s", real[2:], real[:head] + "00", strings.Repeat("0", 100_000)} {
+		"\xff\n%s", real[2:], real[:head] + "00", strings.Repeat("0", 100_000), "@3", "@1", "@-1", "@99999999999999999999", "@"} {
 		f.Add(value)
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -6,12 +6,12 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"os"
 	"reflect"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -116,12 +116,13 @@ func init() {
 
 // parse takes what handOver has handed over. It returns false if it is anything else.
 func parse(value string) (ok bool) {
-	var fd uintptr
 	state, _ := hex.DecodeString(value)
-	if fmt.Sscanf(value, "@%d", &fd); fd > 2 {
-		f := os.NewFile(fd, forkVar)
-		state, _ = io.ReadAll(f)
-		f.Close()
+	if name, found := strings.CutPrefix(value, "@"); found {
+		if fd, _ := strconv.Atoi(name); fd > 2 {
+			f := os.NewFile(uintptr(fd), forkVar)
+			state, _ = io.ReadAll(f)
+			f.Close()
+		}
 	}
 	state, ok = decode(state, &inherited, &first)
 	for ok && len(state) > 0 {
@@ -204,7 +205,7 @@ func handOver(last step) (value string, f *os.File, err error) {
 	if value = hex.EncodeToString(state); len(value) > maxValue {
 		var fd int
 		fd, err = unix.MemfdCreate(forkVar, 0)
-		value, f = fmt.Sprintf("@%d", fd), os.NewFile(uintptr(fd), forkVar)
+		value, f = "@"+strconv.Itoa(fd), os.NewFile(uintptr(fd), forkVar)
 		f.Write(state)
 		f.Seek(0, io.SeekStart)
 	}

@@ -70,14 +70,14 @@ func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
 func asInC() {
 	rtSigaction(unix.SIGURG, nil, &goAction)
 	for signo := unix.Signal(1); signo <= 64; signo++ {
-		var now ksigaction
-		if rtSigaction(signo, nil, &now); now.handler == 1 && !retracing.Load() {
+		var old ksigaction
+		if slices.Contains(needed, signo) {
+			continue
+		} else if rtSigaction(signo, &ksigaction{}, &old); old.handler == 1 && !retracing.Load() {
 			inherited.Ignored |= bit(signo)
 		}
 		if inherited.Ignored&bit(signo) != 0 {
 			catchers[signo].act.handler = SIG_IGN
-		}
-		if !slices.Contains(needed, signo) {
 			catchers[signo].install(signo)
 		}
 	}
@@ -107,7 +107,7 @@ func (c *catcher) install(signo unix.Signal) {
 		c.kernel = goAction
 		c.kernel.flags = goAction.flags&^_SA_RESTART | c.act.flags
 	}
-	if !retracing.Load() { // else when main has reached its fork
+	if !retracing.Load() && c.kernel.handler != 0 { // else when main has reached its fork
 		c.start(signo, threadMask())
 	}
 	rtSigaction(signo, &c.kernel, &ksigaction{}) // so that strace shows what it was
@@ -128,11 +128,12 @@ func threadMask() (mask unix.Sigset_t) {
 // The catcher's thread blocks what main's does. Notify may set a disposition of its own.
 func (c *catcher) start(signo unix.Signal, mask unix.Sigset_t) {
 	if c.pending == nil && (c.kernel.handler > 1 || c.kernel.handler == 1 && signo == unix.SIGPIPE) {
-		c.pending = make(chan os.Signal, 1)
 		wake := make(chan os.Signal, 1)
-		go c.catch(signo, mask, wake)
+		wake <- signo // it may come between the two
+		c.pending = make(chan os.Signal, 1)
 		ossignal.Notify(c.pending, signo)
 		ossignal.Notify(wake, signo)
+		go c.catch(signo, mask, wake)
 		caught = append(caught, signo)
 	}
 }

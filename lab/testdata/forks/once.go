@@ -692,6 +692,25 @@ var moreprograms = map[string]func(){
 		fmt.Println(interrupted)
 	},
 
+	"installed as it strikes": func() { // a handler of the child calls Signal while the child starts its catchers
+		for range 50 {
+			done := make(chan bool, 10)
+			unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, func(unix.Signal) { done <- true }) })
+			unp.Signal(unix.SIGUSR2, func(unix.Signal) { done <- true })
+			unp.Signal(unix.SIGALRM, func(unix.Signal) { done <- true })
+			pid := unp.Fork()
+			if pid == 0 {
+				unp.Sleep(0)
+				unp.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR2) })
+				unp.Sleep(0)
+				<-done
+				os.Exit(len(done)) // each signal is handled once
+			}
+			unix.Kill(pid, unix.SIGUSR1)
+			wait()
+		}
+	},
+
 	// Blocked signals.
 
 	"sigprocmask": func() {
