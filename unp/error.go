@@ -19,11 +19,12 @@ func ErrSys(err error, format string, a ...any) {
 	ErrQuit("%s: %s", fmt.Sprintf(format, a...), strings.ToUpper(msg[:1])+msg[1:])
 }
 
-// ErrQuit reports any other fatal error and ends the process with status 1. It
-// prints the message, formatted as by printf, and a newline on standard error
-// (Figure D.3).
+// ErrQuit reports a fatal error that is not a failed system call, and ends the process
+// with status 1. It prints the message, formatted as by printf, and a newline on standard
+// error (Figure D.3).
 func ErrQuit(format string, a ...any) {
 	waitHandlers()
+	// not by SysWrite, which does nothing in a child that retraces main
 	unix.Write(2, fmt.Appendf(nil, format+"\n", a...))
 	os.Exit(1)
 }

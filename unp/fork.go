@@ -92,6 +92,9 @@ func init() {
 	// main stays on the one thread whose id is the process id, so that strace
 	// without -f and ps show for it what they show for C.
 	runtime.LockOSThread()
+	if traced() { // then a signal is seen even if it is at its default and does nothing
+		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{bit(unix.SIGURG)}}, nil)
+	}
 	current, _ = unix.Getwd()
 	value, child := os.LookupEnv(forkVar)
 	if !child {
@@ -336,17 +339,18 @@ func here() (at place) {
 
 func onMain() bool { return here() != place{} }
 
-// Once calls do and returns its result. A child that retraces main gets the same result,
-// and does not call do. Use Once for what main does before [Fork] other than through
+// Once calls do and returns its result. A child that retraces main gets the same result
+// and does not call do. Before [Fork], put into Once what main does other than through
 // this package and must not do twice, or must know the result of: make a pipe, read a
-// line, lock a file, ask for a time.
+// line, lock a file, ask for the time. In a handler Once just calls do.
 //
-// The result may be a number, a boolean, a string, an error that is nil or a
-// unix.Errno, an array or struct of numbers and booleans, or a slice of these. If it is
-// anything else, Once prints a message and exits. A server's child knows the results of
-// its own round only; [Keep] is for what an earlier round has left. A descriptor that is closed on exec, as
-// os.Open and os.Pipe make it, is not the child's; use unix.Open and unix.Pipe. Calls to this package inside do belong to the one step, and neither
-// Fork, nor Signal, nor Keep may be among them. In a handler, Once just calls do.
+// The result may be a number, a boolean, a string, an error that is nil or a unix.Errno,
+// an array or struct of numbers and booleans, or a slice of these. With anything else
+// Once prints a message and exits. Calls to this package inside do belong to the one
+// step; Fork, Signal and Keep must not be among them. A server's child has the results
+// of its own round only; [Keep] is for what earlier rounds have left. A descriptor that
+// is closed on exec is not the child's: use unix.Open and unix.Pipe, not os.Open and
+// os.Pipe.
 func Once[T any](do func() T) (v T) {
 	var s step
 	s.take(func() (int, error) {
@@ -363,10 +367,11 @@ func Once[T any](do func() T) (v T) {
 // OnceFunc is [Once] for a function without a result.
 func OnceFunc(do func()) { Once(func() struct{} { do(); return struct{}{} }) }
 
-// Keep takes pointers to variables. When [Fork] returns in a child, they have the values
-// that they had in its parent at that moment, as after a fork in C, where a child has a
-// copy of all memory. Without Keep they have what main in the child has computed on its way to Fork. The parent's variables are never changed. The types are those of
-// [Once]. If a pointer is nil, or no pointer, Keep prints a message and exits.
+// Keep takes pointers to variables that a child has as its parent left them. When [Fork]
+// returns in the child, they hold the values that they had in the parent at that moment,
+// as all memory does after a fork in C. The parent's are never changed. Until then main
+// in the child computes with its own values; if its path depends on them, it says so and
+// exits. The types are those of [Once]. A nil, or what is no pointer, ends the program.
 func Keep(vars ...any) {
 	at := here()
 	if at == (place{}) || once {

@@ -46,9 +46,9 @@ func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 }
 
 // Readline reads a line into *ptr, with its newline, but at most maxlen-1 bytes;
-// it returns its length in bytes, 0 at the end of input (Figure 3.18). Any byte is
-// data, NUL too. It reads up to MAXLINE bytes ahead: do not mix it with unix.Read
-// or select.
+// it returns the line's length in bytes, 0 at the end of input (Figure 3.18). Every byte
+// is data, including NUL. Readline reads up to MAXLINE bytes ahead, so do not mix it with
+// SysRead, select or poll. On error it prints "readline error" and exits.
 func Readline(fd int, ptr *[]byte, maxlen int) int {
 	rl, ok := readBufs.Load(fd)
 	if !ok {

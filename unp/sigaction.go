@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -81,6 +82,15 @@ func asInC() {
 			catchers[signo].install(signo)
 		}
 	}
+}
+
+// traced tells whether strace or a debugger traces this process.
+func traced() bool {
+	status := make([]byte, 4096)
+	fd, _ := unix.Open("/proc/self/status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	n, _ := unix.Read(fd, status)
+	unix.Close(fd)
+	return !strings.Contains(string(status[:max(n, 0)]), "TracerPid:\t0\n")
 }
 
 func sigaction(signo unix.Signal, act, oact *sigactiont) error {

@@ -26,9 +26,9 @@ func signal(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
 }
 
 // Signal sets what happens when signo arrives: fn is called, or SIG_DFL or SIG_IGN
-// applies. It returns the previous disposition. Except after SIGALRM, calls such as
-// accept and read are restarted (Figure 5.6). A signal that was ignored when the
-// program started is at SIG_DFL, except SIGHUP, SIGINT and those that stop.
+// applies. It returns the previous disposition. Except after SIGALRM, the kernel
+// restarts a call such as accept or read that the handler interrupts (Figure 5.6). For
+// SIGKILL, SIGSTOP and 32 to 34 it prints "signal error: Invalid argument" and exits.
 func Signal(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal() function
 	sigfunc, err := signal(signo, fn)
 	if err != nil {

@@ -1,17 +1,70 @@
 //go:build linux && (amd64 || arm64)
 
-// Package unp is the part of the library of UNIX Network Programming, volume 1,
-// third edition, that the programs of chapter 5 use: one Go file for each C file of
-// the book's lib directory. A function whose C name begins with a capital letter
-// checks the result of its system call. On error it prints C's message on standard
-// error and ends the process with status 1.
+// Package unp ports those files of the library of UNIX Network Programming, volume 1,
+// third edition, that chapter 5 uses, one Go file for each C file of the book's lib
+// directory. A function whose C name begins with a capital letter checks the result of
+// its system call. If the call fails, the function prints C's message on standard error
+// and ends the process with status 1. The names SysSocket, SysAccept and so on stand for
+// C's small letters: the system calls themselves, which return the error.
 //
-// A program that imports unp runs main on the thread whose id is the process id,
-// and starts with its signals at their default, but for a few that Go's runtime
-// needs. Use [Signal] and [SignalIntr], not os/signal, to change that.
+// Three files have no counterpart in C. They hold what C has from the kernel and Go has
+// not: sys.go the system calls, fork.go fork(2), and sigaction.go sigaction(2).
 //
-// Two files have no counterpart in C: resume.go, in which the child of [Fork] finds
-// its place in main, and sigaction.go, which is sigaction(2) for a Go program.
+// # Fork
+//
+// The child of [Fork] is the same program, executed again. It runs main from the top and
+// retraces the path that its parent took. Until it has reached its Fork:
+//
+//   - Socket, Accept, Fork, SysWait, SysWaitpid, Sleep, Pause, Alarm, Sigprocmask and
+//     [Once] return what they returned in the parent.
+//   - Bind, Listen, Connect, Close, Writen, Fputs and the like do nothing.
+//   - Signal and SignalIntr do their work again. A child has only the handlers that main
+//     sets on the way to Fork.
+//   - What main prints through os.Stdout and os.Stderr is thrown away, unless the
+//     environment variable UNP_PRINT is set.
+//   - Readline, Fgets, Readn and SysRead end the child with a message.
+//   - Everything else happens again: main opens a file again, sleeps in time.Sleep again,
+//     prints with println again, and initializes its packages again. Put it inside Once.
+//   - Variables hold what main computes on its way. In a server's child, that is one round
+//     of the loop around Accept. Give a counter to [Keep].
+//
+// If main reaches a different place in the child than it did in the parent, the child
+// prints both lines and exits. Only main can fork, because a child cannot retrace a
+// goroutine or a handler. If main waits outside this package, for example in a loop
+// around time.Sleep, for what a handler sets, the child waits forever.
+//
+// # Signals
+//
+// Every signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE and 33,
+// which Go's runtime needs. A signal that was ignored when the program started stays
+// ignored if it is SIGHUP, SIGINT, SIGTSTP, SIGTTIN or SIGTTOU; the runtime has already
+// caught the others. To change a disposition, use [Signal] or [SignalIntr], not os/signal.
+//
+// A handler runs on a thread of its own. It may call anything except Fork and Keep. main
+// waits for it before and after each system call that main makes through this package, so a handler that
+// hangs holds up main, as in C. Outside this package main does not wait, and os.Exit does
+// not either: call Sleep(0) first. Two handlers may run at the same time.
+//
+// # Limits
+//
+//   - A loop that does not call Accept keeps its rounds on the path, so each Fork in it
+//     takes a little longer than the one before.
+//   - A SIGCHLD that a child gets before its own first Fork is not handled. A handler for
+//     SIGPROF is never called, and one for SIGURG is called too often.
+//   - A new child blocks signals until its main has reached Fork. The runtime unblocks
+//     some, among them SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM, and one of these ends
+//     the child if its parent catches the signal and it comes before.
+//   - unix.PthreadSigmask blocks a signal for main's thread only; use [Sigprocmask].
+//   - A goroutine that loops without calling a function cannot be interrupted by the
+//     runtime, because SIGURG is at its default.
+//   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
+//   - A descriptor that is closed on exec is not the child's. [Socket] drops
+//     SOCK_CLOEXEC; FD_CLOEXEC, os.Open and os.Pipe take the descriptor from the child.
+//     A dup before Fork is made again. In a child descriptor 63 is taken.
+//   - setpgid by the parent fails with EACCES, since the child has executed a program.
+//   - A child that repeats Setsid has a session of its own, so waitpid(0) and kill(0) of
+//     its parent miss it. Put Setsid inside Once.
+//   - Fork needs /proc, also after chroot, and two free descriptors.
 package unp
 
 import "golang.org/x/sys/unix"
@@ -20,7 +73,7 @@ import "golang.org/x/sys/unix"
 const (
 	MAXLINE    = 4096 // max text line length, bytes
 	SERV_PORT  = 9877 // TCP and UDP port of the servers
-	LISTENQ    = 1024 // 2nd argument to Listen, connections
+	LISTENQ    = 1024 // 2nd argument to Listen: the backlog
 	INADDR_ANY = 0    // every interface, in host byte order
 )
 
@@ -34,7 +87,5 @@ const SizeofSockaddrIn = unix.SizeofSockaddrInet4
 // Socklen is socklen_t, the size of a socket address in bytes (Figure 3.2).
 type Socklen = uint32
 
-// Sigfunc is a signal handler, or SIG_DFL or SIG_IGN (Figure 5.6). A handler runs
-// on a thread of its own, where it may call anything but Fork; main waits for it
-// when it next calls a function of unp.
+// Sigfunc is a signal handler, SIG_DFL or SIG_IGN (Figure 5.6).
 type Sigfunc func(signo unix.Signal)

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket makes a socket and returns its descriptor (section 4.2).
+// Socket makes a socket and returns its descriptor (section 4.2). On error it prints
+// "socket error" and the error's text on standard error, and exits.
 func Socket(family, typ, protocol int) int {
 	n, err := SysSocket(family, typ, protocol)
 	if err != nil {
@@ -18,7 +19,8 @@ func Socket(family, typ, protocol int) int {
 	return n
 }
 
-// Bind gives the socket the local address sa, of salen bytes (section 4.4).
+// Bind gives the socket the local address sa, of salen bytes (section 4.4). On error it
+// prints "bind error" and the error's text, and exits.
 func Bind(fd int, sa *SockaddrIn, salen Socklen) {
 	if err := SysBind(fd, sa, salen); err != nil {
 		ErrSys(err, "bind error")
@@ -26,16 +28,16 @@ func Bind(fd int, sa *SockaddrIn, salen Socklen) {
 }
 
 // Connect connects the socket to the server at sa, an address of salen bytes
-// (section 4.3).
+// (section 4.3). On error it prints "connect error" and the error's text, and exits.
 func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 	if err := SysConnect(fd, sa, salen); err != nil {
 		ErrSys(err, "connect error")
 	}
 }
 
-// Listen lets the socket take connections, up to backlog of them waiting for Accept
-// (Figure 4.9). The environment variable LISTENQ overrides backlog; if it is not a
-// number, Listen prints that and exits.
+// Listen makes the socket accept connections, and lets up to backlog of them wait for
+// Accept (Figure 4.9). The environment variable LISTENQ overrides backlog. If LISTENQ is
+// not a number, or on error, Listen prints that and exits.
 func Listen(fd, backlog int) {
 	// can override 2nd argument with environment variable
 	if ptr, ok := os.LookupEnv("LISTENQ"); ok {
@@ -52,8 +54,9 @@ func Listen(fd, backlog int) {
 }
 
 // Accept waits for a connection and returns its descriptor, the peer's address in
-// sa and its size in bytes in *salen (section 4.6). If the peer has given up the
-// connection (ECONNABORTED, EPROTO), it waits for the next one (section 5.11).
+// sa and its size in bytes in *salen (section 4.6). If the peer has aborted the
+// connection (ECONNABORTED, EPROTO), Accept waits for the next one (section 5.11). On any
+// other error it prints "accept error" and the error's text, and exits.
 func Accept(fd int, sa *SockaddrIn, salen *Socklen) int {
 again:
 	n, err := SysAccept(fd, sa, salen)
@@ -65,9 +68,9 @@ again:
 	return n
 }
 
-// SetsockoptLinger is Setsockopt for the option SO_LINGER, whose value is a struct
-// linger with the time in seconds (section 7.5). With a time of 0 the socket's
-// close sends an RST.
+// SetsockoptLinger is the book's Setsockopt, for SO_LINGER only. Its value is a struct
+// linger, with the time in seconds (section 7.5). If Onoff is set and the time is 0, the
+// socket's close sends an RST. On error it prints "setsockopt error" and exits.
 func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
 	if err := setsockoptLinger(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")

@@ -5,7 +5,16 @@ package unp
 import "golang.org/x/sys/unix"
 
 // Fork makes a child process (section 4.7). It returns 0 in the child and the child's
-// process id in the parent.
+// process id in the parent. Only main can call it, and not inside [Once].
+//
+// The child is this program executed again. It repeats what main did before Fork other
+// than through this package: it opens files again, prints with println again, and so on
+// (see the package comment). What must happen once goes into Once, and a variable that
+// the child must find as its parent left it, such as a counter, goes to [Keep].
+//
+// Fork costs about as much as executing a Go program. It needs /proc and two free
+// descriptors. On error it prints "fork error" and the error's text on standard error,
+// and exits. If main takes a different path in the child, the child does so.
 func Fork() int {
 	pid, err := SysFork()
 	if err != nil {
@@ -14,7 +23,8 @@ func Fork() int {
 	return pid
 }
 
-// Close closes the descriptor (section 4.9).
+// Close closes the descriptor (section 4.9). If a handler closes a descriptor on which
+// main is blocked, main's call fails. On error Close prints "close error" and exits.
 func Close(fd int) {
 	if err := SysClose(fd); err != nil {
 		ErrSys(err, "close error")
@@ -23,7 +33,8 @@ func Close(fd int) {
 
 // Sigprocmask blocks or unblocks signals for the process: how is unix.SIG_BLOCK,
 // unix.SIG_UNBLOCK or unix.SIG_SETMASK. The set before goes to *oldset. A signal that is
-// blocked stays pending, once; if it is unblocked, its handler returns before Sigprocmask does.
+// blocked stays pending, once. When it is unblocked, its handler returns before Sigprocmask
+// does. On error it prints "sigprocmask error" and exits.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) {
 	if err := sigprocmask(how, set, oldset); err != nil {
 		ErrSys(err, "sigprocmask error")

@@ -17,10 +17,10 @@ func writen(fd int, ptr []byte) error {
 	return nil
 }
 
-// Writen writes all of ptr to the descriptor, in as many calls of write as it takes
-// (Figure 3.16). On a connection that has been reset, SIGPIPE ends the process;
-// where SIGPIPE is ignored or caught, Writen prints "writen error: Broken pipe" on
-// standard error and exits.
+// Writen writes all of ptr to the descriptor, in as many calls to write as it takes
+// (Figure 3.16). On error it prints "writen error" and the error's text on standard error,
+// and exits. If the peer no longer takes data, SIGPIPE ends the process, unless it is
+// ignored or caught; then the error is "Broken pipe" (section 5.13).
 func Writen(fd int, ptr []byte) {
 	if err := writen(fd, ptr); err != nil {
 		ErrSys(err, "writen error")
