@@ -151,7 +151,7 @@ func TestChildOfRemovedBinary(t *testing.T) {
 		if want := strings.Repeat("tcpserv01\n", n+1); string(out) != want {
 			t.Errorf("ps -o comm shows %q, want %q", out, want)
 		}
-		if out, _ := exec.Command("pgrep", "-c", "-x", "tcpserv01").Output(); string(out) != fmt.Sprintf("%d\n", n+2) {
+		if out, _ := exec.Command("pgrep", "-c", "-s", fmt.Sprint(srv.pid()), "-x", "tcpserv01").Output(); string(out) != fmt.Sprintf("%d\n", n+2) {
 			t.Errorf("pgrep -c finds %q, want %d", out, n+2)
 		}
 	}
@@ -376,7 +376,7 @@ func buildWith(t *testing.T, program, statements string) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, program)
-	build := exec.Command("go", "build", "-overlay", overlay, "-o", path, "./"+program)
+	build := exec.Command("go", "build", "-buildvcs=false", "-overlay", overlay, "-o", path, "./"+program)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
@@ -479,7 +479,7 @@ func TestRestartedServer(t *testing.T) {
 	start(t, "tcpserv04").ends(1, "", "bind error: Address already in use\n")
 	cli.typed("the child serves on\n")
 	cli.printed("hello\nthe child serves on\n")
-	exec.Command("pkill", "-TERM", "tcpserv04").Run()
+	exec.Command("pkill", "-TERM", "-s", fmt.Sprint(srv.pid()), "tcpserv04").Run()
 	await(t, "the server's end has closed", func() bool { local, _ := tcpStates(); return slices.Equal(local, []string{"FIN_WAIT2"}) })
 	cli.typed("another line\n")
 	cli.ends(1, "hello\nthe child serves on\n", "str_cli: server terminated prematurely\n")

@@ -132,6 +132,7 @@ func said(t *testing.T, port int) string {
 // noTimeWait lets the next server have the port at once.
 func noTimeWait(t *testing.T) {
 	t.Helper()
+	needsHost(t, "it sets net.ipv4.tcp_max_tw_buckets")
 	if out, err := exec.Command("sysctl", "-qw", "net.ipv4.tcp_max_tw_buckets=0").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -371,7 +372,10 @@ func TestForkErrors(t *testing.T) {
 	for _, steps := range []string{"1000", "1500", "10000"} { // the last two do not fit into the environment
 		forks(t, "path", steps).ends(0, "", "")
 	}
-	start(t, "unshare", "--mount", filepath.Join(bin, "forks"), "noexec").ends(1, "", "fork error: No such file or directory\n")
+	t.Run("without /proc", func(t *testing.T) {
+		needsHost(t, "it mounts a file system")
+		start(t, "unshare", "--mount", filepath.Join(bin, "forks"), "noexec").ends(1, "", "fork error: No such file or directory\n")
+	})
 }
 
 // A child that is stopped makes the handler wait for it, and the server with it.
@@ -471,6 +475,7 @@ func TestInterruptedConnect(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
+	needsHost(t, "it makes network interfaces")
 	// The kernel sends to 192.0.2.2, where nobody is.
 	if out, err := exec.Command("bash", "-c", `ip link add eth0 type veth peer name eth1 && ip link set eth0 up && ip link set eth1 up && ip addr add 192.0.2.1/24 dev eth0 &&
 		ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev eth0`).CombinedOutput(); err != nil {
@@ -528,6 +533,7 @@ func TestInterruptedServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	conn.SetLinger(0) // no TIME_WAIT
 	srv.ends(0, "caught\nEINTR\nthe child runs\n", "")
 }
 
@@ -568,6 +574,7 @@ func TestDefaultAgain(t *testing.T) {
 // it allows the child but not its threads, the child's runtime says so, and the
 // server goes on. Where it allows those too, all is well.
 func TestProcessLimit(t *testing.T) {
+	needsHost(t, "it counts the processes of a user")
 	t.Parallel()
 	lookAtSources()
 	seen := map[string]int{}

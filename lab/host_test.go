@@ -54,6 +54,9 @@ func TestMain(m *testing.M) {
 		bench := flag.Lookup("test.bench").Value.String()
 		flag.Set("test.bench", "")
 		status = m.Run()
+		if noHost != nil {
+			fmt.Printf("%d tests were skipped, because %s\n", skipped, strings.Join(noHost, " "))
+		}
 		if bench != "" && status == 0 { // all benchmarks, on one host
 			here, _ := os.Getwd()
 			cmd := exec.Command("./host", append(append([]string{"env", "--chdir=" + here}, os.Args...), "-test.run=^$")...)
@@ -65,6 +68,23 @@ func TestMain(m *testing.M) {
 	}
 	os.RemoveAll(dir)
 	os.Exit(status)
+}
+
+// noHost is what lab/host says where it cannot make a host: why, and the cures. Then
+// the tests that need none run on the machine as it is, one after the other, and the
+// others are skipped.
+var (
+	noHost  []string
+	skipped int
+)
+
+// needsHost skips the test that calls it where lab/host cannot make a host.
+func needsHost(t *testing.T, why string) {
+	t.Helper()
+	if noHost != nil {
+		skipped++
+		t.Skipf("%s, and %s", why, noHost[0])
+	}
 }
 
 // prepare builds what the tests run, and returns what keeps them from running.
@@ -81,7 +101,12 @@ func prepare(dir string) (reasons []string) {
 		return append(reasons, fmt.Sprintf("go build: %v\n%s", err, out))
 	}
 	if out, err := exec.Command("./host", "true").CombinedOutput(); err != nil && len(reasons) == 0 {
-		reasons = append(reasons, strings.TrimSpace(string(out)))
+		noHost = strings.Split(strings.TrimSpace(strings.ReplaceAll(string(out), "lab/host: ", "")), "\n")
+		os.Setenv("GODEBUG", "asyncpreemptoff=1") // as lab/host does
+		os.Setenv("LC_ALL", "C.UTF-8")
+		if owner := portOwner(); owner != "" {
+			reasons = append(reasons, append(noHost, owner)...)
+		}
 	}
 	// A user other than root needs a copy that everybody can read.
 	if out, err := exec.Command("bash", "-c", `mkdir -p "$0/lab" && cp host "$0/lab" && cd .. && cp -r --parents --no-preserve=mode go.mod go.sum unp tcp*/ lab/poll "$0" && chmod -R a+rX "$0"`, dir).CombinedOutput(); err != nil {
@@ -102,10 +127,22 @@ func lookAtSources() {
 }
 
 // onOwnHost tells whether the test that calls it runs on a host of its own. If
-// not, it runs the test there, and returns when all is done.
+// not, it runs the test there, and returns when all is done. Where no host can be made,
+// the test runs on the machine as it is; what it does that only a host of its own allows,
+// it does after needsHost.
 func onOwnHost(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv("LAB_TEST") == t.Name() {
+		return true
+	}
+	if noHost != nil {
+		lookAtSources()
+		awaitPort(t)
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Log(processLimits())
+			}
+		})
 		return true
 	}
 	t.Parallel()
@@ -125,7 +162,7 @@ func onOwnHost(t *testing.T) bool {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Errorf("%v\n%s", err, out)
+		t.Errorf("%v\n%s%s", err, out, processLimits())
 	}
 	return false
 }
@@ -151,6 +188,42 @@ func asOrdinaryUser(t *testing.T, args ...string) *exec.Cmd {
 		}
 	}
 	return cmd
+}
+
+// processLimits tells what keeps a user from having the thousands of processes and
+// threads that 500 clients take.
+func processLimits() (said string) {
+	var limit unix.Rlimit
+	unix.Getrlimit(unix.RLIMIT_NPROC, &limit)
+	if limit.Cur < manyProcesses {
+		said = fmt.Sprintf("RLIMIT_NPROC (ulimit -u) allows this user %d processes and threads.\n", limit.Cur)
+	}
+	cgroups, _ := os.ReadFile("/proc/self/cgroup")
+	return said + cgroupLimits(string(cgroups), "/sys/fs/cgroup")
+}
+
+const manyProcesses = 5000 // 500 clients take some 2800 on two processors
+
+// cgroupLimits tells which pids.max of the cgroups in /proc/self/cgroup, or above them,
+// is too low.
+func cgroupLimits(cgroups, mount string) (said string) {
+	for _, line := range strings.Split(cgroups, "\n") {
+		f := strings.SplitN(line, ":", 3) // 0::/path, and before version 2, 8:pids:/path
+		if len(f) < 3 || f[1] != "" && f[1] != "pids" {
+			continue
+		}
+		for dir := filepath.Join("/", f[2]); ; dir = filepath.Dir(dir) {
+			name := filepath.Join(mount, f[1], dir, "pids.max")
+			b, _ := os.ReadFile(name)
+			if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && n < manyProcesses {
+				said += fmt.Sprintf("%s allows %d processes and threads.\n", name, n)
+			}
+			if dir == "/" {
+				break
+			}
+		}
+	}
+	return said
 }
 
 // await polls until the state that a test waits for is there. If it does not come,
@@ -389,9 +462,10 @@ func client(t testing.TB, name string, srv *process) *process {
 	return p
 }
 
-// tcpStates lists the states of the sockets whose local port is the server's,
-// and of those whose remote port is.
-func tcpStates() (local, remote []string) {
+// A tcpLine is a line of /proc/net/tcp.
+type tcpLine struct{ local, remote, state string }
+
+func tcpLines() (list []tcpLine) {
 	names := []string{"", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT",
 		"CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING"}
 	b, _ := os.ReadFile("/proc/net/tcp")
@@ -400,18 +474,76 @@ func tcpStates() (local, remote []string) {
 		if len(f) < 4 {
 			continue
 		}
-		state, err := strconv.ParseUint(f[3], 16, 8)
-		if err != nil {
+		if state, err := strconv.ParseUint(f[3], 16, 8); err == nil {
+			list = append(list, tcpLine{f[1], f[2], names[state]})
+		}
+	}
+	return list
+}
+
+const hexPort = ":2695" // 9877
+
+// earlier are the sockets that a test on the machine as it is has found there: the
+// clients' ends of the tests before, in TIME_WAIT.
+var earlier []tcpLine
+
+// tcpStates lists the states of the sockets whose local port is the server's,
+// and of those whose remote port is.
+func tcpStates() (local, remote []string) {
+	for _, s := range tcpLines() {
+		if slices.Contains(earlier, s) {
 			continue
 		}
-		if strings.HasSuffix(f[1], ":2695") {
-			local = append(local, names[state])
+		if strings.HasSuffix(s.local, hexPort) {
+			local = append(local, s.state)
 		}
-		if strings.HasSuffix(f[2], ":2695") {
-			remote = append(remote, names[state])
+		if strings.HasSuffix(s.remote, hexPort) {
+			remote = append(remote, s.state)
 		}
 	}
 	return local, remote
+}
+
+// bindPort binds the server's port as a server does, and closes it again.
+func bindPort() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.Bind(fd, &unix.SockaddrInet4{Port: 9877})
+}
+
+// portOwner tells what keeps the server's port, unless it only waits in TIME_WAIT.
+func portOwner() string {
+	if bindPort() != unix.EADDRINUSE {
+		return ""
+	}
+	if local, _ := tcpStates(); len(local) > 0 && !slices.ContainsFunc(local, func(state string) bool { return state != "TIME_WAIT" && state != "FIN_WAIT2" }) {
+		return ""
+	}
+	out, _ := exec.Command("ss", "-Htanp", "sport", "=", "9877").Output()
+	return strings.TrimSpace("So they run on the machine as it is, and there another program has their port, 9877. " + strings.Join(strings.Fields(string(out)), " "))
+}
+
+// awaitPort waits until the test may bind the server's port: one before may have left
+// the server's end of a connection in TIME_WAIT, for a minute.
+func awaitPort(t testing.TB) {
+	t.Helper()
+	began := time.Now()
+	for bindPort() != nil {
+		if owner := portOwner(); owner != "" {
+			t.Fatal(owner)
+		}
+		if time.Since(began) > 2*time.Minute {
+			t.Fatalf("port 9877 does not become free: %v", tcpLines())
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if waited := time.Since(began); waited > time.Second {
+		t.Logf("waited %v for the port", waited.Round(time.Second))
+	}
+	earlier = tcpLines()
 }
 
 // awaitFreePort waits until no socket has the server's port.

@@ -97,6 +97,7 @@ func TestBlocksByHand(t *testing.T) {
 }
 
 func testBlocks(t *testing.T, run func(session, *testing.T) [][]string) {
+	needsHost(t, "each block runs on a host of its own")
 	if !*update {
 		t.Parallel()
 	}

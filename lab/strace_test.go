@@ -18,8 +18,9 @@ import (
 // the calls of a listing: it wakes threads and waits for them (futex, sched_yield),
 // starts one (clone with CLONE_THREAD), asks one to let others run (getpid and
 // tgkill) and is asked itself (SIGURG, which ends in rt_sigreturn), gets memory
-// (mmap), and blocks signals around a fork (rt_sigprocmask).
-var runtimeCalls = regexp.MustCompile(`^(futex|sched_yield|getpid|tgkill|rt_sigreturn|mmap|rt_sigprocmask)\(|^clone\(.*CLONE_THREAD|^(---|\+\+\+) `)
+// (mmap), blocks signals around a fork (rt_sigprocmask), and asks what time it is, which
+// is a call on machines whose clock the kernel does not share (clock_gettime).
+var runtimeCalls = regexp.MustCompile(`^(futex|sched_yield|getpid|tgkill|rt_sigreturn|mmap|rt_sigprocmask|clock_gettime)\(|^clone\(.*CLONE_THREAD|^(---|\+\+\+) `)
 
 // A trace is what strace wrote: a file for each thread, or one for the main
 // thread only.
@@ -141,6 +142,25 @@ func (tr trace) main() int {
 		return false
 	})
 	return pid
+}
+
+// The calls of the runtime do not count as the listing's.
+func TestRuntimeCalls(t *testing.T) {
+	tr := trace{t, filepath.Join(t.TempDir(), "trace")}
+	err := os.WriteFile(tr.prefix+".1", []byte(`clock_gettime(CLOCK_MONOTONIC, {tv_sec=1, tv_nsec=1}) = 0
+socket(AF_INET, SOCK_STREAM, IPPROTO_IP) = 3
+futex(0x5f9f08, FUTEX_WAKE_PRIVATE, 1)  = 1
+clock_gettime(CLOCK_MONOTONIC, {tv_sec=2, tv_nsec=1}) = 0
+clone(child_stack=0xc000056000, flags=CLONE_VM|CLONE_FS|CLONE_FILES|CLONE_SIGHAND|CLONE_THREAD) = 7
+clock_nanosleep(CLOCK_REALTIME, 0, {tv_sec=1, tv_nsec=0}, NULL) = 0
+clock_gettime(CLOCK_REALTIME, {tv_sec=3, tv_nsec=1}) = 0
+exit_group(0)                           = ?
++++ exited with 0 +++
+`), 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.want(1, "socket(", tcpSocket+"3 clock_nanosleep(CLOCK_REALTIME,0,{tv_sec=1,tv_nsec=0}) exit_group(0)")
 }
 
 const tcpSocket = "socket(AF_INET, SOCK_STREAM, IPPROTO_IP)="
@@ -267,7 +287,7 @@ func TestAcceptAgain(t *testing.T) {
 				cli.stdin.Close()
 				cli.ends(0, "hello\n", "")
 				srv.signal(unix.SIGKILL)
-				exec.Command("pkill", "-KILL", name).Run()
+				exec.Command("pkill", "-KILL", "-s", fmt.Sprint(srv.pid()), name).Run()
 				srv.end()
 				awaitFreePort(t)
 			} else if status := srv.end(); status != 1 || !strings.HasPrefix(srv.err.String(), "accept error: ") {
