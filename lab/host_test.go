@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -54,8 +55,11 @@ func TestMain(m *testing.M) {
 		bench := flag.Lookup("test.bench").Value.String()
 		flag.Set("test.bench", "")
 		status = m.Run()
-		if noHost != nil {
-			fmt.Printf("%d tests were skipped, because %s\n", skipped, strings.Join(noHost, " "))
+		switch n := skipped.Load(); {
+		case noHost != nil:
+			fmt.Printf("%d tests were skipped, because %s\n", n, strings.Join(noHost, " "))
+		case n > 0:
+			fmt.Printf("%d tests were skipped, because only root can make a host here.\n", n)
 		}
 		if bench != "" && status == 0 { // all benchmarks, on one host
 			here, _ := os.Getwd()
@@ -75,14 +79,14 @@ func TestMain(m *testing.M) {
 // others are skipped.
 var (
 	noHost  []string
-	skipped int
+	skipped atomic.Int32
 )
 
 // needsHost skips the test that calls it where lab/host cannot make a host.
 func needsHost(t *testing.T, why string) {
 	t.Helper()
 	if noHost != nil {
-		skipped++
+		skipped.Add(1)
 		t.Skipf("%s, and %s", why, noHost[0])
 	}
 }
@@ -185,6 +189,12 @@ func asOrdinaryUser(t *testing.T, args ...string) *exec.Cmd {
 		}
 		if err := os.Chown(dir, nobody, nobody); err != nil {
 			t.Fatal(err)
+		}
+		probe := *cmd
+		probe.Args = []string{"host", "true"}
+		if out, err := probe.CombinedOutput(); err != nil { // root can make one
+			skipped.Add(1)
+			t.Skipf("an ordinary user can make no host here: %s", out)
 		}
 	}
 	return cmd
