@@ -391,10 +391,12 @@ func restore(values []byte) {
 	for len(values) > 0 {
 		var at place
 		values, _ = decode(values, &at)
-		vars, ok := kept[at]
-		if values, ok = decode(values, vars...); !ok || vars == nil {
+		vars, found := kept[at]
+		left, ok := decode(values, vars...)
+		if !found || !ok {
 			anotherPath(here(), at)
 		}
+		values = left
 	}
 }
 

@@ -200,7 +200,8 @@ func waitHandlers() {
 		for len(c.pending) > 0 {
 			runtime.Gosched() // the catcher is about to take it
 		}
-		c.running.Lock()
+		c.running.Lock() // when the handler has returned
+		seen.Store(returned.Load())
 		c.running.Unlock()
 		waitHandlers() // for what has come meanwhile
 	}
@@ -217,6 +218,7 @@ func wakeMain() {
 
 // block makes the catchers hold back the signals of this set, and no others.
 func block(set uint64) {
+	set &^= bit(unix.SIGURG) // init may have blocked it
 	changed := blocked ^ set
 	blocked = set
 	for signo := unix.Signal(1); signo <= 64; signo++ {

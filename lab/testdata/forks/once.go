@@ -262,7 +262,9 @@ var moreprograms = map[string]func(){
 	"small letters": func() {
 		listenfd, err := unp.SysSocket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		servaddr := unp.SockaddrIn{Family: unix.AF_INET, Port: unp.Htons(unp.SERV_PORT)}
-		if err = unp.SysBind(listenfd, &servaddr, unp.SizeofSockaddrIn); err != nil {
+		if err != nil {
+			unp.ErrSys(err, "socket")
+		} else if err = unp.SysBind(listenfd, &servaddr, unp.SizeofSockaddrIn); err != nil {
 			unp.ErrSys(err, "bind")
 		}
 		unp.SysListen(listenfd, 5)
