@@ -14,7 +14,7 @@ import (
 )
 
 // pages are those with blocks and links to hold.
-var pages = []string{"README.md", "lab/README.md"}
+var pages = []string{"README.md", "lab/README.md", "lab/exercises.md", "lab/notes.md"}
 
 var update = flag.Bool("update", false, "rewrite the outputs in the pages from a real run")
 
