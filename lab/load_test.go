@@ -207,6 +207,27 @@ func TestThousandsOfConnections(t *testing.T) {
 	}
 }
 
+// A server that counts its clients tells the 7000th that it is the 7000th, and hands no
+// more to its child than to the first's.
+func TestCounter(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	server(t, "forks", "kept and measured")
+	var first, n, length int
+	for i := range 7000 {
+		if _, err := fmt.Sscan(said(t, 9877), &n, &length); err != nil || n != i+1 {
+			t.Fatalf("client %d is told %d, %v", i+1, n, err)
+		}
+		if i == 0 {
+			first = length
+		}
+	}
+	if length != first {
+		t.Errorf("the first child's environment has %d bytes, the last one's %d", first, length)
+	}
+}
+
 // For ten seconds children end in crowds, and parent, children and clients are
 // stopped and continued at random; then every line has come back, and tcpserv04
 // has reaped every child.

@@ -327,10 +327,18 @@ var programs = map[string]func(){
 		wait()
 	},
 
-	"once": func() {
+	"once": func() { // a path with a socket and values of all kinds
+		var kept label
+		unp.Keep(&kept)
 		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		n := unp.Once(func() point { return point{1, 2, true, [4]byte{3}} })
+		s := unp.Once(func() string { return "a string" })
+		b := unp.Once(func() []byte { return []byte("bytes") })
+		i := unp.Once(func() []int64 { return []int64{1, 2} })
+		err := unp.Once(func() error { return unix.ENOENT })
+		kept = label(s)
 		if unp.Fork() == 0 {
-			fmt.Println("the child has", fd)
+			fmt.Printf("the child has %d, %v, %q, %q, %d, %v, %q\n", fd, n, s, b, i, err, kept)
 		}
 	},
 

@@ -79,6 +79,21 @@ var moreprograms = map[string]func(){
 			unp.Close(connfd)
 		}
 	},
+	"kept and measured": func() { // the child's environment is as long as the first's
+		clients := 0
+		unp.Keep(&clients)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			clients++
+			if unp.Fork() == 0 {
+				environ, _ := os.ReadFile("/proc/self/environ")
+				say(connfd, clients, len(environ))
+			}
+			unp.Close(connfd)
+			unp.SysWait(nil)
+		}
+	},
 	"kept in the head": func() {
 		listenfd := listen(unp.SERV_PORT)
 		for hit := 1; ; hit++ {
