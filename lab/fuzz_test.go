@@ -86,7 +86,7 @@ func FuzzForkState(f *testing.F) {
 			return // no environment can contain it
 		}
 		var stderr bytes.Buffer
-		cmd := exec.Command(cmd.Path, "once")
+		cmd := exec.CommandContext(t.Context(), "timeout", "-s", "KILL", "20", cmd.Path, "once") // it must not hang
 		cmd.Env = []string{"UNP_FORK=" + value}
 		cmd.ExtraFiles = []*os.File{inherited}
 		cmd.Stderr = &stderr
