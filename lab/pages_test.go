@@ -312,12 +312,12 @@ func (s session) compare(t *testing.T, got [][]string) {
 	}
 }
 
-// TestPages checks what the blocks do not: every link of the pages leads
-// somewhere, and no line of a block is wider than 120 columns.
+// TestPages checks what the blocks do not: every link within the pages leads
+// somewhere, no line of a block is wider than 120 columns, and the experiments'
+// headings carry the numbers of their sections.
 func TestPages(t *testing.T) {
 	lookAtSources()
 	link := regexp.MustCompile(`\]\(([^)]*)\)`)
-	notInAnchor := regexp.MustCompile(`[^\pL\pN -]`)
 	for _, page := range pages {
 		inside := false
 		for i, line := range readPage(t, page) {
@@ -333,15 +333,53 @@ func TestPages(t *testing.T) {
 				if target == "" {
 					file = page
 				}
-				if _, err := os.Stat(filepath.Join(root, file)); err != nil {
+				if strings.HasPrefix(target, "https://") {
+					continue // outside
+				} else if _, err := os.Stat(filepath.Join(root, file)); err != nil {
 					t.Errorf("%s:%d: %v", page, i+1, err)
-				} else if anchor != "" && !slices.ContainsFunc(readPage(t, file), func(heading string) bool {
-					title := strings.ToLower(strings.TrimLeft(heading, "# "))
-					return strings.HasPrefix(heading, "#") && strings.ReplaceAll(notInAnchor.ReplaceAllString(title, ""), " ", "-") == anchor
-				}) {
+				} else if anchor != "" && !slices.Contains(anchors(t, file), anchor) {
 					t.Errorf("%s:%d: no heading %s in %s", page, i+1, anchor, file)
 				}
 			}
 		}
 	}
+	last := 0 // section 5.last
+	number := regexp.MustCompile(`5\.(\d+)`)
+	for i, line := range readPage(t, "lab/README.md") {
+		title, isHeading := strings.CutPrefix(line, "## ")
+		if !isHeading || last == 0 && !strings.HasPrefix(title, "5.") || last == 18 {
+			continue // before the first experiment, or after the last
+		}
+		before := last
+		for _, m := range number.FindAllStringSubmatch(title, -1) {
+			if n, _ := strconv.Atoi(m[1]); n == last+1 {
+				last = n
+			}
+		}
+		if last == before {
+			t.Errorf("lab/README.md:%d: the heading after section 5.%d is %q", i+1, last, title)
+		}
+	}
+	if last != 18 {
+		t.Errorf("lab/README.md: the last section is 5.%d", last)
+	}
+}
+
+var (
+	anchorID    = regexp.MustCompile(`^<a id="([^"]+)">`)
+	notInAnchor = regexp.MustCompile(`[^\pL\pN -]`)
+)
+
+// anchors lists the places in a page to which a link can lead: its headings, as GitHub
+// names them, and what it names itself.
+func anchors(t *testing.T, page string) (list []string) {
+	for _, line := range readPage(t, page) {
+		if m := anchorID.FindStringSubmatch(line); m != nil {
+			list = append(list, m[1])
+		} else if strings.HasPrefix(line, "#") {
+			title := strings.ToLower(strings.TrimLeft(line, "# "))
+			list = append(list, strings.ReplaceAll(notInAnchor.ReplaceAllString(title, ""), " ", "-"))
+		}
+	}
+	return list
 }
