@@ -203,7 +203,7 @@ func plain(out string) string {
 }
 
 // byHand types the commands of a session into an interactive shell on a terminal,
-// each once the one before has had its effect.
+// each once the one before has had its effect, and an Enter too many after each.
 func (s session) byHand(t *testing.T) [][]string {
 	w := openWindow(t, s.shell(t))
 	var got [][]string
@@ -212,6 +212,8 @@ func (s session) byHand(t *testing.T) [][]string {
 		w.types(c.command + "\n")
 		await(t, "the prompt after: "+c.command, func() bool { return strings.Count(w.screen(), prompt) > strings.Count(before, prompt) })
 		quiet(t, w.shell.pid())
+		w.types("\n")
+		await(t, "the prompt after an Enter", func() bool { return strings.Count(w.screen(), prompt) > strings.Count(before, prompt)+1 })
 		out := strings.ReplaceAll(w.screen()[len(before):], prompt, "")
 		out = strings.TrimPrefix(out, c.command+"\n") // the echo of what has been typed
 		got = append(got, lines(plain(out)))
