@@ -315,8 +315,8 @@ func (s session) compare(t *testing.T, got [][]string) {
 }
 
 // TestPages checks what the blocks do not: every link within the pages leads
-// somewhere, no line of a block is wider than 120 columns, and the experiments'
-// headings carry the numbers of their sections.
+// somewhere, no line of a block is wider than 120 columns, the experiments' headings
+// carry the numbers of their sections, and the map in README.md has them all.
 func TestPages(t *testing.T) {
 	lookAtSources()
 	link := regexp.MustCompile(`\]\(([^)]*)\)`)
@@ -364,6 +364,19 @@ func TestPages(t *testing.T) {
 	}
 	if last != 18 {
 		t.Errorf("lab/README.md: the last section is 5.%d", last)
+	}
+	listed := map[string]bool{} // by the map's first column, in rows that lead to the laboratory
+	for _, line := range readPage(t, "README.md") {
+		if cells := strings.Split(line, "|"); len(cells) > 1 && strings.Contains(line, "](lab/README.md#") {
+			for _, m := range number.FindAllString(cells[1], -1) {
+				listed[m] = true
+			}
+		}
+	}
+	for n := 1; n <= last; n++ {
+		if !listed[fmt.Sprintf("5.%d", n)] {
+			t.Errorf("README.md: the map has no row for section 5.%d", n)
+		}
 	}
 }
 
