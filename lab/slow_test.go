@@ -19,6 +19,7 @@ func TestSlow(t *testing.T) {
 	if !*slow {
 		return
 	}
+	needsHost(t, "each measurement runs on a host of its own")
 	const crash = `hosts client router server
 on client sysctl -qw net.ipv4.tcp_early_retrans=0 net.ipv4.tcp_retries2=%d
 on server bin/tcpserv01 &
