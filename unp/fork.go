@@ -250,6 +250,7 @@ func (s *step) take(do func() (int, error), out ...any) (int, error) {
 		}
 	} else {
 		n, err := do()
+		s.sleep(awake)
 		waitHandlers()
 		s.N = n
 		s.Errno, _ = err.(unix.Errno)
@@ -265,6 +266,13 @@ func (s *step) take(do func() (int, error), out ...any) (int, error) {
 		return -1, s.Errno
 	}
 	return s.N, nil
+}
+
+// sleep notes how main sleeps in the call that it makes.
+func (s *step) sleep(how int32) {
+	if s.At != (place{}) {
+		asleep.Store(how)
+	}
 }
 
 // retrace returns the next step of the path, which main must take too.

@@ -43,6 +43,14 @@ const _SA_RESTART = 0x10000000
 // thread that gets it for another reason does nothing, and neither does main.
 const sigThread unix.Signal = 33
 
+// How main sleeps. A handler with SA_RESTART interrupts Sleep, and does not interrupt
+// accept.
+const (
+	awake = iota
+	restarts
+	interrupted
+)
+
 // A catcher calls the handler of one signal.
 type catcher struct {
 	act     sigactiont     // what sigaction has set
@@ -52,15 +60,15 @@ type catcher struct {
 }
 
 var (
-	needed    = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, sigThread} // by the runtime
-	goAction  ksigaction                                                         // how the runtime catches any signal
-	catchers  [1 + 64]catcher                                                    // by signal number
-	caught    []unix.Signal                                                      // those whose catchers have started
-	mu        sync.Mutex                                                         // a handler, on its own thread, may call what main calls
-	blocked   uint64                                                             // what main blocks
-	returned  atomic.Uint32                                                      // how many handlers have
-	seen      atomic.Uint32                                                      // how many had when main last waited for them
-	suspended atomic.Bool                                                        // main is in Sigsuspend
+	needed   = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, sigThread} // by the runtime
+	goAction ksigaction                                                         // how the runtime catches any signal
+	catchers [1 + 64]catcher                                                    // by signal number
+	caught   []unix.Signal                                                      // those whose catchers have started
+	mu       sync.Mutex                                                         // a handler, on its own thread, may call what main calls
+	blocked  uint64                                                             // what main blocks
+	returned atomic.Uint32                                                      // how many handlers have
+	seen     atomic.Uint32                                                      // how many had when main last waited for them
+	asleep   atomic.Int32                                                       // how main sleeps in a system call, if it does
 )
 
 func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
@@ -159,7 +167,7 @@ func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t, wake chan os.Sign
 		for len(c.pending) > 0 {
 			<-c.pending
 			mu.Lock()
-			handler := c.act.handler
+			handler, flags := c.act.handler, c.act.flags
 			mu.Unlock()
 			if handler != nil {
 				handler(signo)
@@ -167,11 +175,12 @@ func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t, wake chan os.Sign
 				unix.Kill(unix.Getpid(), signo)
 			}
 			returned.Add(1)
+			// The kernel has given the signal to another thread if main still sleeps.
+			if how := asleep.Load(); how == interrupted || how == restarts && flags&_SA_RESTART == 0 {
+				wakeMain(0)
+			}
 		}
 		c.running.Unlock()
-		if suspended.Load() {
-			wakeMain()
-		}
 	}
 }
 
@@ -208,10 +217,14 @@ func waitHandlers() {
 	seen.Store(returned.Load())
 }
 
-// wakeMain interrupts main's system call, which the kernel then restarts. It does not
-// use tgkill, since in a program built with cgo the C library takes sigThread from
-// tgkill for its own.
-func wakeMain() {
+// wakeMain interrupts main's system call. With SA_RESTART the kernel makes the call again,
+// with 0 it fails with EINTR. wakeMain does not use tgkill, since in a program built with
+// cgo the C library takes sigThread from tgkill for its own.
+func wakeMain(flags uint64) {
+	var act ksigaction
+	rtSigaction(sigThread, nil, &act)
+	act.flags = act.flags&^_SA_RESTART | flags
+	rtSigaction(sigThread, &act, nil)
 	info := [32]int32{int32(sigThread), 0, -1} // SI_QUEUE
 	unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, uintptr(unix.Getpid()), uintptr(unix.Getpid()), uintptr(sigThread), uintptr(unsafe.Pointer(&info)), 0, 0)
 }
@@ -263,12 +276,11 @@ func Sigsuspend(mask *unix.Sigset_t) {
 		before, old, set := returned.Load(), threadMask(), *mask
 		set.Val[0] &^= bit(sigThread)
 		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{bit(sigThread)}}, nil) // until main sleeps
-		suspended.Store(true)
+		s.sleep(interrupted)
 		block(set.Val[0])
 		for waitHandlers(); returned.Load() == before; waitHandlers() {
 			unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&set)), unsafe.Sizeof(set.Val[0]), 0)
 		}
-		suspended.Store(false)
 		block(old.Val[0])
 		unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
 		return 0, nil

@@ -67,7 +67,10 @@ func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 	}
 	*salen = Socklen(room(*salen))
 	s := step{outcome: outcome{Open: true, Accept: true}}
-	return s.take(func() (int, error) { return raw(unix.SYS_ACCEPT, fd, sa, uintptr(unsafe.Pointer(salen))) }, sa, salen)
+	return s.take(func() (int, error) {
+		s.sleep(restarts)
+		return raw(unix.SYS_ACCEPT, fd, sa, uintptr(unsafe.Pointer(salen)))
+	}, sa, salen)
 }
 
 func setsockoptLinger(fd, level, optname int, optval *unix.Linger) error {
@@ -102,7 +105,7 @@ func SysClose(fd int) error {
 	return call(func() error {
 		forget(fd, ^uintptr(0))
 		if !onMain() {
-			defer wakeMain() // from a call on fd, which main then makes again, in vain
+			defer wakeMain(_SA_RESTART) // from a call on fd, which main then makes again, in vain
 		}
 		return unix.Close(fd)
 	})
@@ -129,6 +132,7 @@ func SysWaitpid(pid int, stat *unix.WaitStatus, options int) (int, error) {
 func Sleep(seconds uint) uint {
 	var s step
 	left, _ := s.take(func() (int, error) {
+		s.sleep(interrupted)
 		before, rest := returned.Load(), unix.Timespec{Sec: int64(min(seconds, 1<<32-1))} // an unsigned int, as in C
 		for unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &rest, &rest) == unix.EINTR {
 			if waitHandlers(); returned.Load() != before {
@@ -147,6 +151,7 @@ func Pause() {
 	var s step
 	before := seen.Load()
 	s.take(func() (int, error) {
+		s.sleep(interrupted)
 		for ; returned.Load() == before; waitHandlers() {
 			unix.Pause()
 		}

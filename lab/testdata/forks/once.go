@@ -697,11 +697,12 @@ var moreprograms = map[string]func(){
 		}
 	},
 	"polling": func() {
-		collect()
 		var p [2]int
 		unix.Pipe(p[:])
-		interrupted := 0
-		for range 12_000 {
+		collect()
+		interrupted, rounds := 0, 0
+		fmt.Sscan(os.Args[2], &rounds)
+		for range rounds {
 			if _, err := unix.Poll([]unix.PollFd{{Fd: int32(p[0]), Events: unix.POLLIN}}, 1); err != nil {
 				interrupted++
 			}
