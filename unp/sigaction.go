@@ -65,7 +65,7 @@ var (
 	catchers [1 + 64]catcher                                                    // by signal number
 	caught   []unix.Signal                                                      // those whose catchers have started
 	mu       sync.Mutex                                                         // a handler, on its own thread, may call what main calls
-	blocked  uint64                                                             // what main blocks
+	blocked  atomic.Uint64                                                      // what main blocks
 	returned atomic.Uint32                                                      // how many handlers have
 	seen     atomic.Uint32                                                      // how many had when main last waited for them
 	asleep   atomic.Int32                                                       // how main sleeps in a system call, if it does
@@ -121,7 +121,7 @@ func (c *catcher) install(signo unix.Signal) {
 	c.kernel = ksigaction{} // SIG_DFL
 	if reflect.ValueOf(c.act.handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer() {
 		c.kernel.handler = 1
-	} else if c.act.handler != nil || blocked&bit(signo) != 0 {
+	} else if c.act.handler != nil || blocked.Load()&bit(signo) != 0 {
 		c.kernel = goAction
 		c.kernel.flags = goAction.flags&^_SA_RESTART | c.act.flags
 	}
@@ -198,7 +198,7 @@ func waitHandlers() {
 	ossignal.Stop(passed) // returns when os/signal has passed on every signal that has come
 	for _, signo := range signals {
 		c := &catchers[signo]
-		if blocked&bit(signo) != 0 {
+		if blocked.Load()&bit(signo) != 0 {
 			continue
 		} else if len(c.pending) == 0 && c.running.TryLock() {
 			c.running.Unlock()
@@ -232,8 +232,7 @@ func wakeMain(flags uint64) {
 // block makes the catchers hold back the signals of this set, and no others.
 func block(set uint64) {
 	set &^= bit(unix.SIGURG) // init may have blocked it
-	changed := blocked ^ set
-	blocked = set
+	changed := blocked.Swap(set) ^ set
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		if c := &catchers[signo]; changed&bit(signo) != 0 && !slices.Contains(needed, signo) {
 			if set&bit(signo) != 0 {
