@@ -645,7 +645,8 @@ var moreprograms = map[string]func(){
 		fork(300)
 		fork(10_000)
 	},
-	"interrupted accepts": func() { // without an address
+	"interrupted accepts": func() { // without an address, by a signal that the kernel must give to another thread
+		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR1 - 1)}}, nil)
 		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {})
 		listenfd := listen(unp.SERV_PORT)
 		for i := 0; ; i++ {
