@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -449,11 +450,14 @@ var moreprograms = map[string]func(){
 
 	// Smallest programs, by what they do before Fork.
 
-	"chdir": func() {
-		os.Mkdir("sub", 0o700)
-		unix.Chdir("sub")
-		inChild(func() { dir, _ := os.Getwd(); fmt.Println(dir[strings.LastIndexByte(dir, '/'):]) })
-		inChild(func() { dir, _ := os.Getwd(); fmt.Println(dir[strings.LastIndexByte(dir, '/'):]) })
+	"chdir": func() { // to a directory that is relative to the one in which the program started
+		unp.OnceFunc(func() { os.Mkdir("sub", 0o700) })
+		if err := unix.Chdir("sub"); err != nil {
+			unp.ErrSys(err, "chdir error")
+		}
+		for range 2 {
+			inChild(func() { dir, _ := os.Getwd(); fmt.Println(dir[strings.LastIndexByte(dir, '/'):]) })
+		}
 	},
 	"chdir once": func() {
 		os.Mkdir("sub", 0o700)
@@ -624,6 +628,17 @@ var moreprograms = map[string]func(){
 		unp.Pause()
 		fmt.Println(time.Since(start) > 900*time.Millisecond)
 	},
+	"pause after a handler": func() {
+		var done atomic.Bool
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { done.Store(true) })
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		for !done.Load() {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(50 * time.Millisecond) // the handler has returned, outside unp
+		unp.Pause()
+		fmt.Println("paused")
+	},
 	"ends before": func() { // the child, without a word but for UNP_PRINT
 		_, err := os.Stat(os.Args[2])
 		os.WriteFile(os.Args[2], nil, 0o600)
@@ -666,7 +681,9 @@ var moreprograms = map[string]func(){
 	},
 	"executes": func() { // what main, its child, and their handlers execute blocks nothing
 		status := func() {
-			out, _ := exec.Command("sh", "-c", "grep -e SigBlk -e SigIgn /proc/self/status; yes | head -n 1").CombinedOutput()
+			out, _ := exec.Command("grep", "-e", "SigBlk", "-e", "SigIgn", "/proc/self/status").Output() // a shell unblocks signals
+			fmt.Print(string(out))
+			out, _ = exec.Command("sh", "-c", "yes | head -n 1").CombinedOutput()
 			fmt.Print(string(out))
 		}
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { status() })
