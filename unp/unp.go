@@ -1,22 +1,22 @@
 //go:build linux && (amd64 || arm64)
 
-// Package unp ports those files of the library of UNIX Network Programming, volume 1,
-// third edition, that chapter 5 uses, one Go file for each C file of the book's lib
-// directory. A function whose C name begins with a capital letter checks the result of
-// its system call. If the call fails, the function prints C's message on standard error
-// and ends the process with status 1. The names SysSocket, SysAccept and so on stand for
-// C's small letters: the system calls themselves, which return the error.
+// Package unp is a Go port of the library files that chapter 5 of UNIX Network
+// Programming, volume 1, third edition, uses: one Go file for each C file of the book's
+// lib directory. A function whose C name begins with a capital letter checks the result
+// of its system call. If the call fails, the function prints C's message and the error's
+// text on standard error and exits with status 1. The names SysSocket, SysAccept and so
+// on stand for C's small letters: the system calls themselves, which return the error.
 //
-// Three files have no counterpart in C. They hold what C has from the kernel and Go has
-// not: sys.go the system calls, fork.go fork(2), and sigaction.go sigaction(2).
+// Three files stand for what the kernel gives C but Go lacks: sys.go has the system calls,
+// fork.go has fork(2), and sigaction.go has sigaction(2).
 //
 // # Fork
 //
 // The child of [Fork] is the same program, executed again. It runs main from the top and
 // retraces the path that its parent took. Until it has reached its Fork:
 //
-//   - Socket, Accept, Fork, SysWait, SysWaitpid, Sleep, Pause, Alarm, Sigprocmask and
-//     [Once] return what they returned in the parent.
+//   - Socket, Accept, Fork, SysWait, SysWaitpid, Sleep, Pause, Alarm, Sigprocmask,
+//     Sigsuspend and [Once] return what they returned in the parent.
 //   - Bind, Listen, Connect, Close, Writen, Fputs and the like do nothing.
 //   - Signal and SignalIntr do their work again. A child has only the handlers that main
 //     sets on the way to Fork.
@@ -29,42 +29,44 @@
 //     of the loop around Accept. Give a counter to [Keep].
 //
 // If main reaches a different place in the child than it did in the parent, the child
-// prints both lines and exits. Only main can fork, because a child cannot retrace a
-// goroutine or a handler. If main waits outside this package, for example in a loop
+// prints both line numbers and exits. Only main can fork, because a child cannot retrace
+// a goroutine or a handler. If main waits outside this package, for example in a loop
 // around time.Sleep, for what a handler sets, the child waits forever.
 //
 // # Signals
 //
-// Every signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE and 33,
-// which Go's runtime needs. A signal that was ignored when the program started stays
+// Every signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE and signal
+// 33, which Go's runtime needs. A signal that was ignored when the program started stays
 // ignored if it is SIGHUP, SIGINT, SIGTSTP, SIGTTIN or SIGTTOU; the runtime has already
 // caught the others. To change a disposition, use [Signal] or [SignalIntr], not os/signal.
 //
-// A handler runs on a thread of its own. It may call anything except Fork and Keep. main
-// waits for it before and after each system call that main makes through this package, so a handler that
-// hangs holds up main, as in C. Outside this package main does not wait, and os.Exit does
-// not either: call Sleep(0) first. Two handlers may run at the same time.
+// A handler runs on a thread of its own, where even what is unsafe in C, such as printf,
+// is safe. It may call anything except Fork and Keep. main waits for it before and after
+// each system call that main makes through this package, so a handler that hangs holds up
+// main, as in C. Outside this package main does not wait, and os.Exit does not wait
+// either: call Sleep(0) first. Two handlers may run at the same time.
 //
 // # Limits
 //
-//   - A loop that does not call Accept keeps its rounds on the path, so each Fork in it
-//     takes a little longer than the one before.
+//   - A loop that does not call Accept, or that never closes its connections, keeps its
+//     rounds on the path, so each Fork in it takes a little longer than the one before.
 //   - A SIGCHLD that a child gets before its own first Fork is not handled. A handler for
-//     SIGPROF is never called, and one for SIGURG is called too often.
+//     SIGPROF is never called, because the runtime keeps that signal for its profiler. A
+//     handler for SIGURG is also called when the runtime interrupts a thread.
 //   - A new child blocks signals until its main has reached Fork. The runtime unblocks
-//     some, among them SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM, and one of these ends
-//     the child if its parent catches the signal and it comes before.
+//     some, among them SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM. If one of these
+//     arrives before then, it ends the child even though the parent catches it.
 //   - unix.PthreadSigmask blocks a signal for main's thread only; use [Sigprocmask].
 //   - A goroutine that loops without calling a function cannot be interrupted by the
 //     runtime, because SIGURG is at its default.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
-//   - A descriptor that is closed on exec is not the child's. [Socket] drops
-//     SOCK_CLOEXEC; FD_CLOEXEC, os.Open and os.Pipe take the descriptor from the child.
-//     A dup before Fork is made again. In a child descriptor 63 is taken.
+//   - A descriptor that is closed on exec is not the child's. [Socket] drops SOCK_CLOEXEC,
+//     but FD_CLOEXEC, os.Open and os.Pipe deprive the child of the descriptor. A dup
+//     before Fork is made again. In a child, descriptor 63 is in use.
 //   - setpgid by the parent fails with EACCES, since the child has executed a program.
 //   - A child that repeats Setsid has a session of its own, so waitpid(0) and kill(0) of
 //     its parent miss it. Put Setsid inside Once.
-//   - Fork needs /proc, also after chroot, and two free descriptors.
+//   - Fork needs /proc, even after chroot, and two free descriptors.
 package unp
 
 import "golang.org/x/sys/unix"

@@ -37,7 +37,7 @@ func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 
 // Listen makes the socket accept connections, and lets up to backlog of them wait for
 // Accept (Figure 4.9). The environment variable LISTENQ overrides backlog. If LISTENQ is
-// not a number, or on error, Listen prints that and exits.
+// not a number, or on error, Listen prints a message and exits.
 func Listen(fd, backlog int) {
 	// can override 2nd argument with environment variable
 	if ptr, ok := os.LookupEnv("LISTENQ"); ok {
@@ -53,8 +53,8 @@ func Listen(fd, backlog int) {
 	}
 }
 
-// Accept waits for a connection and returns its descriptor, the peer's address in
-// sa and its size in bytes in *salen (section 4.6). If the peer has aborted the
+// Accept waits for a connection and returns its descriptor. It stores the peer's
+// address in *sa and that address's size, in bytes, in *salen (section 4.6). If the peer has aborted the
 // connection (ECONNABORTED, EPROTO), Accept waits for the next one (section 5.11). On any
 // other error it prints "accept error" and the error's text, and exits.
 func Accept(fd int, sa *SockaddrIn, salen *Socklen) int {

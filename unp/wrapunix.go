@@ -7,14 +7,14 @@ import "golang.org/x/sys/unix"
 // Fork makes a child process (section 4.7). It returns 0 in the child and the child's
 // process id in the parent. Only main can call it, and not inside [Once].
 //
-// The child is this program executed again. It repeats what main did before Fork other
-// than through this package: it opens files again, prints with println again, and so on
-// (see the package comment). What must happen once goes into Once, and a variable that
+// The child is this program executed again. It repeats everything that main did before
+// Fork, except calls to this package: it opens files again, prints with println again, and
+// so on (see the package comment). What must happen once goes into Once, and a variable that
 // the child must find as its parent left it, such as a counter, goes to [Keep].
 //
 // Fork costs about as much as executing a Go program. It needs /proc and two free
 // descriptors. On error it prints "fork error" and the error's text on standard error,
-// and exits. If main takes a different path in the child, the child does so.
+// and exits. A child whose main takes a different path does the same.
 func Fork() int {
 	pid, err := SysFork()
 	if err != nil {
@@ -32,9 +32,9 @@ func Close(fd int) {
 }
 
 // Sigprocmask blocks or unblocks signals for the process: how is unix.SIG_BLOCK,
-// unix.SIG_UNBLOCK or unix.SIG_SETMASK. The set before goes to *oldset. A signal that is
-// blocked stays pending, once. When it is unblocked, its handler returns before Sigprocmask
-// does. On error it prints "sigprocmask error" and exits.
+// unix.SIG_UNBLOCK or unix.SIG_SETMASK. The previous set is stored in *oldset. A blocked
+// signal stays pending, and is delivered once, however often it came. When it is
+// unblocked, its handler returns before Sigprocmask does. On error Sigprocmask exits.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) {
 	if err := sigprocmask(how, set, oldset); err != nil {
 		ErrSys(err, "sigprocmask error")
