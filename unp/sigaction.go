@@ -175,13 +175,21 @@ func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t, wake chan os.Sign
 				unix.Kill(unix.Getpid(), signo)
 			}
 			returned.Add(1)
-			// The kernel has given the signal to another thread if main still sleeps.
-			if how := asleep.Load(); how == interrupted || how == restarts && flags&_SA_RESTART == 0 {
+			if interrupts(flags) {
+				unix.Nanosleep(&unix.Timespec{Nsec: 20e6}, nil) // main may be on its way out of the call
+			}
+			if interrupts(flags) { // no, the kernel has given the signal to another thread
 				wakeMain(0)
 			}
 		}
 		c.running.Unlock()
 	}
+}
+
+// interrupts tells whether main sleeps in a call that a handler with these flags interrupts.
+func interrupts(flags uint64) bool {
+	how := asleep.Load()
+	return how == interrupted || how == restarts && flags&_SA_RESTART == 0
 }
 
 // waitHandlers lets main stand still while a handler runs, except that of a signal that
@@ -275,10 +283,11 @@ func Sigsuspend(mask *unix.Sigset_t) {
 		before, old, set := returned.Load(), threadMask(), *mask
 		set.Val[0] &^= bit(sigThread)
 		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{bit(sigThread)}}, nil) // until main sleeps
-		s.sleep(interrupted)
 		block(set.Val[0])
 		for waitHandlers(); returned.Load() == before; waitHandlers() {
+			s.sleep(interrupted)
 			unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&set)), unsafe.Sizeof(set.Val[0]), 0)
+			s.sleep(awake)
 		}
 		block(old.Val[0])
 		unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)

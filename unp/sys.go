@@ -132,14 +132,17 @@ func SysWaitpid(pid int, stat *unix.WaitStatus, options int) (int, error) {
 func Sleep(seconds uint) uint {
 	var s step
 	left, _ := s.take(func() (int, error) {
-		s.sleep(interrupted)
 		before, rest := returned.Load(), unix.Timespec{Sec: int64(min(seconds, 1<<32-1))} // an unsigned int, as in C
-		for unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &rest, &rest) == unix.EINTR {
-			if waitHandlers(); returned.Load() != before {
+		for {
+			s.sleep(interrupted)
+			err := unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &rest, &rest)
+			s.sleep(awake)
+			if waitHandlers(); err == nil {
+				return 0, nil
+			} else if returned.Load() != before {
 				return int(rest.Sec), nil
 			}
 		}
-		return 0, nil
 	})
 	return uint(left)
 }
@@ -151,9 +154,10 @@ func Pause() {
 	var s step
 	before := seen.Load()
 	s.take(func() (int, error) {
-		s.sleep(interrupted)
 		for ; returned.Load() == before; waitHandlers() {
+			s.sleep(interrupted)
 			unix.Pause()
+			s.sleep(awake)
 		}
 		return 0, nil
 	})
