@@ -20,7 +20,7 @@ func strEcho(sockfd int) {
 			return // connection closed by other end
 		}
 
-		if n, _ = fmt.Sscanf(string(line), "%d%d", &arg1, &arg2); n == 2 {
+		if n, _ := fmt.Sscanf(string(line), "%d%d", &arg1, &arg2); n == 2 {
 			line = fmt.Appendf(line[:0], "%d\n", arg1+arg2)
 		} else {
 			line = fmt.Appendf(line[:0], "input error\n")

@@ -31,15 +31,15 @@ again:
 func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 	*ptr = (*ptr)[:0]
 	for n := 1; n < maxlen; n++ {
-		c, err := rl.ReadByte()
-		if err == io.EOF {
+		if c, err := rl.ReadByte(); err == nil {
+			*ptr = append(*ptr, c)
+			if c == '\n' {
+				break // newline is stored, like fgets()
+			}
+		} else if err == io.EOF {
 			break // EOF, n - 1 bytes were read
-		} else if err != nil {
+		} else {
 			return err
-		}
-		*ptr = append(*ptr, c)
-		if c == '\n' {
-			break // newline is stored, like fgets()
 		}
 	}
 	return nil

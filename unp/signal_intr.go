@@ -6,7 +6,7 @@ import "golang.org/x/sys/unix"
 
 // SignalIntr is [Signal] without the restart: a slow system call that the handler
 // interrupts fails with EINTR (section 5.9).
-func SignalIntr(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal_intr() function
+func SignalIntr(signo unix.Signal, fn Sigfunc) Sigfunc {
 	var act, oact sigactiont
 
 	act.handler = fn

@@ -22,7 +22,8 @@
 //     sets on the way to Fork.
 //   - What main prints through os.Stdout and os.Stderr is thrown away, unless the
 //     environment variable UNP_PRINT is set.
-//   - Readline, Fgets, Readn and SysRead end the child with a message.
+//   - Readline, Fgets, Readn and SysRead end the child with a message. What Readline or
+//     Fgets has read ahead inside Once stays with the parent.
 //   - Everything else happens again: main opens a file again, sleeps in time.Sleep again,
 //     prints with println again, and initializes its packages again. Put it inside Once.
 //   - Variables hold what main computes on its way. In a server's child, that is one round
@@ -36,7 +37,8 @@
 // # Signals
 //
 // Every signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE and signal
-// 33, which Go's runtime needs. A signal that was ignored when the program started stays
+// 33, which Go's runtime needs; if SIGSEGV comes, for example, the program prints a stack
+// trace and exits with status 2. A signal that was ignored when the program started stays
 // ignored if it is SIGHUP, SIGINT, SIGTSTP, SIGTTIN or SIGTTOU; the runtime has already
 // caught the others. To change a disposition, use [Signal] or [SignalIntr], not os/signal.
 //
@@ -49,7 +51,7 @@
 // # Limits
 //
 //   - A loop that does not call Accept, or that never closes its connections, keeps its
-//     rounds on the path, so each Fork in it takes a little longer than the one before.
+//     rounds on the path. Each Fork then takes longer, in proportion to their number.
 //   - A SIGCHLD that a child gets before its own first Fork is not handled. A handler for
 //     SIGPROF is never called, because the runtime keeps that signal for its profiler. A
 //     handler for SIGURG is also called when the runtime interrupts a thread.

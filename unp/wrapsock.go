@@ -9,12 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket makes a socket and returns its descriptor (section 4.2). On error it prints
-// "socket error" and the error's text on standard error, and exits.
-func Socket(family, typ, protocol int) int {
-	n, err := SysSocket(family, typ, protocol)
-	if err != nil {
-		ErrSys(err, "socket error")
+// Accept waits for a connection and returns its descriptor. It stores the peer's address
+// in *sa and that address's size, in bytes, in *salen (section 4.6). If the peer has
+// aborted the connection (ECONNABORTED, EPROTO), Accept waits for the next one (section
+// 5.11). On any other error it prints "accept error" and the error's text, and exits.
+func Accept(fd int, sa *SockaddrIn, salen *Socklen) int {
+again:
+	n, err := SysAccept(fd, sa, salen)
+	if err == unix.EPROTO || err == unix.ECONNABORTED {
+		goto again
+	} else if err != nil {
+		ErrSys(err, "accept error")
 	}
 	return n
 }
@@ -53,21 +58,6 @@ func Listen(fd, backlog int) {
 	}
 }
 
-// Accept waits for a connection and returns its descriptor. It stores the peer's
-// address in *sa and that address's size, in bytes, in *salen (section 4.6). If the peer has aborted the
-// connection (ECONNABORTED, EPROTO), Accept waits for the next one (section 5.11). On any
-// other error it prints "accept error" and the error's text, and exits.
-func Accept(fd int, sa *SockaddrIn, salen *Socklen) int {
-again:
-	n, err := SysAccept(fd, sa, salen)
-	if err == unix.EPROTO || err == unix.ECONNABORTED {
-		goto again
-	} else if err != nil {
-		ErrSys(err, "accept error")
-	}
-	return n
-}
-
 // SetsockoptLinger is the book's Setsockopt, for SO_LINGER only. Its value is a struct
 // linger, with the time in seconds (section 7.5). If Onoff is set and the time is 0, the
 // socket's close sends an RST. On error it prints "setsockopt error" and exits.
@@ -75,4 +65,14 @@ func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
 	if err := setsockoptLinger(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")
 	}
+}
+
+// Socket makes a socket and returns its descriptor (section 4.2). On error it prints
+// "socket error" and the error's text on standard error, and exits.
+func Socket(family, typ, protocol int) int {
+	n, err := SysSocket(family, typ, protocol)
+	if err != nil {
+		ErrSys(err, "socket error")
+	}
+	return n
 }

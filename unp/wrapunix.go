@@ -4,6 +4,14 @@ package unp
 
 import "golang.org/x/sys/unix"
 
+// Close closes the descriptor (section 4.9). If a handler closes a descriptor on which
+// main is blocked, main's call fails. On error Close prints "close error" and exits.
+func Close(fd int) {
+	if err := SysClose(fd); err != nil {
+		ErrSys(err, "close error")
+	}
+}
+
 // Fork makes a child process (section 4.7). It returns 0 in the child and the child's
 // process id in the parent. Only main can call it, and not inside [Once].
 //
@@ -21,14 +29,6 @@ func Fork() int {
 		ErrSys(err, "fork error")
 	}
 	return pid
-}
-
-// Close closes the descriptor (section 4.9). If a handler closes a descriptor on which
-// main is blocked, main's call fails. On error Close prints "close error" and exits.
-func Close(fd int) {
-	if err := SysClose(fd); err != nil {
-		ErrSys(err, "close error")
-	}
 }
 
 // Sigprocmask blocks or unblocks signals for the process: how is unix.SIG_BLOCK,
