@@ -68,8 +68,8 @@ func FuzzForkState(f *testing.F) {
 		real = string(m[1])
 	}
 	here, _ := os.Getwd()
-	head := 2 * (4 + 32 + 4 + len(here)) // each value behind its length: the name and the signals, the directory
-	const step = 2 * (4 + 32 + 4)        // and a step without other values
+	head := 2 * (4 + 16 + 4 + 8 + 4 + 8 + 4 + len(here))         // each value behind its length: the name, the signals twice, the directory
+	const step = 2 * (4 + 8 + 4 + 8 + 4 + 8 + 4 + 4 + 4 + 1 + 4) // and a step without other values
 	socket, rest := real[head:head+step], real[head+step:]
 	for _, value := range []string{real, strings.ToUpper(real), real[:head] + rest, real[:head] + socket, real[:head], "", "x", real + "0",
 		real[:head] + socket + real[head:], real + rest, real + socket, real[:head] + rest + socket + rest, real[:len(real)-step], real[:len(real)-2],

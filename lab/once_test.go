@@ -62,10 +62,13 @@ func TestBeforeFork(t *testing.T) {
 		})
 	}
 	forks(t, "polling", "4000").ends(0, "0\n", "")
+	p := command(t, "forks", "log file")
+	p.cmd.Dir = t.TempDir()
+	p.start().ends(len("in the child\n"), "", "in the child\n")
 	forks(t, "kill itself").ends(3, "caught\nprinted\n", "")
 	forks(t, "blocked at its default").ends(128+15, "survived\n", "")
 	forks(t, "list of children", "slowly").ends(0, "0 0\n", "")
-	p := command(t, "forks", "read a line")
+	p = command(t, "forks", "read a line")
 	p.cmd.Stdin = strings.NewReader("one\n")
 	p.start().ends(0, "\"one\\n\" true\n", "")
 	start(t, "bash", "-c", `trap "" HUP TSTP; exec "$0" "ignored and inherited"`, filepath.Join(bin, "forks")).

@@ -6,12 +6,12 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"os"
 	"reflect"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -51,17 +51,25 @@ const (
 
 // A step is a call on main's path, and what came of it.
 type step struct {
-	outcome
-	Values []byte // what it returned besides: an address, a status, the value of Once
-}
-
-type outcome struct {
 	At     place
 	N      int // what it returned: a descriptor, a process id, or -1
 	Errno  unix.Errno
-	Open   bool // N is a descriptor that has not been closed
-	Accept bool // it is a call to accept
+	Kind   int32
+	Open   bool   // N is a descriptor that has not been closed
+	Values []byte // what it returned besides: an address, a status, the value of Once
 }
+
+// fields returns pointers to all that a child gets of a step.
+func (s *step) fields() []any { return []any{&s.At, &s.N, &s.Errno, &s.Kind, &s.Open, &s.Values} }
+
+// The kinds of steps, for what happens when a handler returns while main takes one.
+const (
+	none = iota // main is taking none
+	plain
+	socket // returns a descriptor
+	accept // returns a descriptor, and sleeps; a handler with SA_RESTART does not interrupt it
+	sleep  // any handler interrupts it
+)
 
 // A place is where main calls unp: the line, and all the calls that lead there, folded
 // into one number.
@@ -71,77 +79,68 @@ var (
 	retracing atomic.Bool             // this is a child whose main has not reached its fork
 	path      []step                  // those that main has taken
 	rest      []step                  // while main retraces: those that it has yet to take
-	accepted  bool                    // the path has an accept
-	once      bool                    // main is inside Once
 	kept      = map[place][]any{}     // pointers to variables, by the call to Keep
 	speak     = func() {}             // undoes silence
 	files     = []uintptr{0, 1, 2}    // a child's standard descriptors; ^0 is none
 	args      = slices.Clone(os.Args) // as main may change os.Args
+	current   string                  // the directory in which this process started
 
 	// What a child has from its parent besides the path.
-	inherited struct {
-		Comm    [16]byte // the name that ps shows, which exec would change to "exe"
-		Mask    uint64   // the signals that main's thread blocks
-		Ignored uint64   // those that the first process of the line found ignored
-	}
-	first   string // the directory in which the first process of the line started
-	current string // the directory in which this process started
+	comm    [16]byte // the name that ps shows, which exec would change to "exe"
+	mask    uint64   // the signals that main's thread blocks
+	ignored uint64   // those that the first process of the line found ignored
+	first   string   // the directory in which it started
 )
 
 func init() {
 	// main stays on the one thread whose id is the process id, so that strace
 	// without -f and ps show for it what they show for C.
 	runtime.LockOSThread()
-	if traced() { // then a signal is seen even if it is at its default and does nothing
-		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{bit(unix.SIGURG)}}, nil)
+	status := make([]byte, 4096)
+	fd, _ := unix.Open("/proc/self/status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	unix.Read(fd, status)
+	unix.Close(fd)
+	if !strings.Contains(string(status), "TracerPid:\t0\n") { // strace shows even a signal that does nothing
+		sigmask(unix.SIG_BLOCK, bit(unix.SIGURG))
 	}
 	current, _ = unix.Getwd()
 	value, child := os.LookupEnv(forkVar)
 	if !child {
 		first = current
-		unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&inherited.Comm)), 0, 0, 0)
+		unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&comm)), 0, 0, 0)
 		asInC()
-		block(threadMask().Val[0])
+		block(sigmask(unix.SIG_BLOCK, 0))
 		return
 	}
 	os.Unsetenv(forkVar)
-	if !parse(value) || len(rest) == 0 {
+	if !parse(value) {
 		ErrQuit("%s is not what Fork hands to its child: %q", forkVar, value)
 	}
 	retracing.Store(true)
 	asInC()
-	chdir(first) // main may change it again
+	unix.Chdir(first) // main may change it again; if the directory is gone, all stays as it is
 	if os.Getenv(printVar) == "" {
 		speak = silence()
 	}
-	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&inherited.Comm)), 0, 0, 0)
+	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&comm)), 0, 0, 0)
 }
 
 // parse takes what handOver has handed over. It returns false if it is anything else.
-func parse(value string) (ok bool) {
+func parse(value string) bool {
+	var fd int
 	state, _ := hex.DecodeString(value)
-	if name, found := strings.CutPrefix(value, "@"); found {
-		if fd, _ := strconv.Atoi(name); fd > 2 {
-			f := os.NewFile(uintptr(fd), forkVar)
-			state, _ = io.ReadAll(f)
-			f.Close()
-		}
+	if n, _ := fmt.Sscanf(value, "@%d", &fd); n == 1 && fd > 2 {
+		f := os.NewFile(uintptr(fd), forkVar)
+		state, _ = io.ReadAll(f)
+		f.Close()
 	}
-	state, ok = decode(state, &inherited, &first)
-	for ok && len(state) > 0 {
+	state = decode(state, &comm, &mask, &ignored, &first)
+	for len(state) > 0 {
 		var s step
-		state, ok = decode(state, &s.outcome, &s.Values)
+		state = decode(state, s.fields()...)
 		rest = append(rest, s)
 	}
-	return ok
-}
-
-// chdir changes the working directory, unless Fork was called where the first process
-// of the line started. An error leaves it as it is: the directory may be gone.
-func chdir(dir string) {
-	if first != current {
-		unix.Chdir(dir)
-	}
+	return state != nil && rest != nil
 }
 
 // silence lets vanish what main prints again on its way. It changes the contents of
@@ -155,34 +154,34 @@ func silence() (undo func()) {
 	unix.Close(null)
 	nowhere := os.NewFile(uintptr(high)&(1<<31-1), os.DevNull) // an invalid one, if the limit is lower
 	stdout, stderr := os.Stdout, os.Stderr
-	out, err := *stdout, *stderr
-	*stdout, *stderr = *nowhere, *nowhere
-	return func() {
-		*stdout, *stderr = out, err
-		runtime.KeepAlive(nowhere) // the collector would close its descriptor, whatever that is by then
-	}
+	out, err := *nowhere, *nowhere
+	swap := func() { *stdout, *stderr, out, err = out, err, *stdout, *stderr }
+	swap()
+	return swap // which keeps nowhere: the collector would close its descriptor, whatever that is by then
 }
 
 // SysFork is the system call fork. It returns -1 and the error if it fails.
 func SysFork() (int, error) {
 	var s step
-	pid, err := s.take(func() (int, error) {
-		if s.At == (place{}) || once {
-			ErrQuit("fork error: only main can call Fork, not a signal handler, another goroutine, or Once")
-		}
+	if !onMain() || taking.Load() != none {
+		ErrQuit("fork error: only main can call Fork, not a signal handler, another goroutine, or Once")
+	}
+	pid, err := s.take(plain, func() (int, error) {
 		mu.Lock()
-		catchers[unix.SIGCHLD].start(unix.SIGCHLD, threadMask())
+		catchers[unix.SIGCHLD].start(unix.SIGCHLD)
 		mu.Unlock()
-		mask, all := threadMask(), unix.Sigset_t{Val: [16]uint64{^uint64(0)}}
-		inherited.Mask = mask.Val[0]
-		value, f, err := handOver(s)
-		if err != nil {
-			return -1, err
-		}
-		defer f.Close()
 		// A signal that is sent to the child waits until its main is here.
-		unix.PthreadSigmask(unix.SIG_SETMASK, &all, nil)
-		defer unix.PthreadSigmask(unix.SIG_SETMASK, &mask, nil)
+		mask = sigmask(unix.SIG_SETMASK, ^uint64(0))
+		defer sigmask(unix.SIG_SETMASK, mask)
+		value, f := handOver(s)
+		defer f.Close()
+		for fd, file := range files { // main may have opened another in the place of one that it has closed
+			if file == ^uintptr(0) {
+				if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+					files[fd] = uintptr(fd)
+				}
+			}
+		}
 		return syscall.ForkExec("/proc/self/exe", args, // the program that runs, even if its file has been replaced
 			&syscall.ProcAttr{Env: append(os.Environ(), forkVar+"="+value), Files: files})
 	})
@@ -196,23 +195,22 @@ func SysFork() (int, error) {
 }
 
 // handOver returns the value of the environment variable for a child whose last step
-// is this one, and the file that the value may name.
-func handOver(last step) (value string, f *os.File, err error) {
+// is this one, and the file that the value may name. If there is no descriptor left for
+// it, there is none for exec either, which says so.
+func handOver(last step) (value string, f *os.File) {
 	for at, vars := range kept {
 		last.Values = encode(encode(last.Values, &at), vars...)
 	}
-	state := encode(nil, &inherited, &first)
+	state := encode(nil, &comm, &mask, &ignored, &first)
 	for _, s := range append(path, last) {
-		state = encode(state, &s.outcome, &s.Values)
+		state = encode(state, s.fields()...)
 	}
 	if value = hex.EncodeToString(state); len(value) > maxValue {
-		var fd int
-		fd, err = unix.MemfdCreate(forkVar, 0)
-		value, f = "@"+strconv.Itoa(fd), os.NewFile(uintptr(fd), forkVar)
-		f.Write(state)
-		f.Seek(0, io.SeekStart)
+		fd, _ := unix.MemfdCreate(forkVar, 0)
+		value, f = fmt.Sprint("@", fd), os.NewFile(uintptr(fd), forkVar)
+		f.WriteAt(state, 0)
 	}
-	return value, f, err
+	return value, f
 }
 
 // arrive ends the retracing: main has reached its fork. A signal that has come early
@@ -220,44 +218,52 @@ func handOver(last step) (value string, f *os.File, err error) {
 // it takes threads, and there are no children before.
 func arrive() {
 	speak()
-	chdir(current)
-	mask := unix.Sigset_t{Val: [16]uint64{inherited.Mask}}
+	if current != first {
+		unix.Chdir(current)
+	}
+	block(mask)
 	mu.Lock()
 	retracing.Store(false)
 	for signo := range catchers {
 		if c := &catchers[signo]; c.kernel.handler != 0 && signo != int(unix.SIGCHLD) {
-			c.start(unix.Signal(signo), mask)
-			rtSigaction(unix.Signal(signo), &c.kernel, nil)
+			c.install(unix.Signal(signo))
 		}
 	}
 	mu.Unlock()
-	block(inherited.Mask)
-	unix.PthreadSigmask(unix.SIG_SETMASK, &mask, nil)
+	sigmask(unix.SIG_SETMASK, mask)
 	waitHandlers()
 }
 
 // take takes a step. It makes the call, and remembers what that returned and what it
 // stored in the variables to which out points. In a child that retraces main it returns
 // and stores the same instead.
-func (s *step) take(do func() (int, error), out ...any) (int, error) {
+func (s *step) take(kind int32, do func() (int, error), out ...any) (int, error) {
 	s.At = here()
-	onPath := s.At != (place{}) && !once
+	main := s.At != place{}
 	waitHandlers()
 	if retracing.Load() {
-		*s = retrace(s.At)
-		if _, ok := decode(s.Values, out...); !ok && len(out) > 0 {
-			anotherPath(s.At, s.At)
+		if !main {
+			ErrQuit("fork error: a goroutine of the child calls unp before main has reached Fork")
+		} else if len(rest) == 0 || s.At != rest[0].At || len(out) > 0 && decode(rest[0].Values, out...) == nil {
+			anotherPath(s.At, append(rest, step{})[0].At)
 		}
+		*s, rest = rest[0], rest[1:]
+		path = append(path, *s)
 	} else {
+		doing := &taking
+		if !main { // nobody asks what a handler is doing
+			doing = new(atomic.Int32)
+		}
+		outer := doing.Swap(kind)
 		n, err := do()
-		s.sleep(awake)
+		doing.Store(outer)
 		waitHandlers()
-		s.N = n
+		s.N, s.Kind = n, kind
 		s.Errno, _ = err.(unix.Errno)
-		if s.Open = s.Open && err == nil; s.Open {
+		if s.Open = err == nil && (kind == socket || kind == accept); s.Open {
 			forget(n, uintptr(n)) // main may have used unix.Close
 		}
-		if onPath {
+		if main && outer == none { // not inside Once
 			s.Values = encode(nil, out...)
 			remember(*s)
 		}
@@ -268,42 +274,21 @@ func (s *step) take(do func() (int, error), out ...any) (int, error) {
 	return s.N, nil
 }
 
-// sleep notes how main sleeps in the call that it makes.
-func (s *step) sleep(how int32) {
-	if s.At != (place{}) {
-		asleep.Store(how)
-	}
-}
-
-// retrace returns the next step of the path, which main must take too.
-func retrace(at place) step {
-	if at == (place{}) {
-		ErrQuit("fork error: a goroutine of the child calls unp before main has reached Fork")
-	} else if len(rest) == 0 || at != rest[0].At {
-		anotherPath(at, append(rest, step{})[0].At)
-	}
-	next := rest[0]
-	path, rest = append(path, next), rest[1:]
-	accepted = accepted || next.Accept
-	return next
-}
-
 func anotherPath(at, parents place) {
 	ErrQuit("fork error: main took a different path in the child: line %d, where the parent was at line %d", at.Line, parents.Line)
 }
 
-// remember adds a step to the path. Then it forgets the rounds of a server: the steps
-// from one place until main reaches it again, if there was an accept, once all their
-// descriptors are closed.
+// remember adds a step to the path. If that is an accept, it then forgets the rounds of
+// a server: the steps from one place until main reaches it again, if there was an accept,
+// once all their descriptors are closed.
 func remember(s step) {
 	mu.Lock()
 	defer mu.Unlock()
 	path = append(path, s)
-	accepted = accepted || s.Accept
-	for begin := 0; accepted && begin < len(path); begin++ {
+	for begin := 0; s.Kind == accept && begin < len(path); begin++ {
 		round := false
 		for i := begin + 1; i < len(path) && !path[i-1].Open; i++ {
-			if round = round || path[i-1].Accept; round && path[i].At == path[begin].At {
+			if round = round || path[i-1].Kind == accept; round && path[i].At == path[begin].At {
 				path, i, round = slices.Delete(path, begin, i), begin, false
 			}
 		}
@@ -360,12 +345,7 @@ func onMain() bool { return here() != place{} }
 // is closed on exec is not the child's: use unix.Open and unix.Pipe, not os.Open and
 // os.Pipe.
 func Once[T any](do func() T) (v T) {
-	var s step
-	s.take(func() (int, error) {
-		if s.At != (place{}) {
-			defer func(outer bool) { once = outer }(once)
-			once = true
-		}
+	new(step).take(plain, func() (int, error) {
 		v = do()
 		return 0, nil
 	}, &v)
@@ -382,7 +362,7 @@ func OnceFunc(do func()) { Once(func() struct{} { do(); return struct{}{} }) }
 // exits. The types are those of [Once]. A nil, or what is no pointer, ends the program.
 func Keep(vars ...any) {
 	at := here()
-	if at == (place{}) || once {
+	if at == (place{}) || taking.Load() != none {
 		ErrQuit("fork error: only main can call Keep, not a signal handler, another goroutine, or Once")
 	}
 	for _, v := range vars {
@@ -398,13 +378,11 @@ func Keep(vars ...any) {
 func restore(values []byte) {
 	for len(values) > 0 {
 		var at place
-		values, _ = decode(values, &at)
+		values = decode(values, &at)
 		vars, found := kept[at]
-		left, ok := decode(values, vars...)
-		if !found || !ok {
+		if values = decode(values, vars...); !found || values == nil {
 			anotherPath(here(), at)
 		}
-		values = left
 	}
 }
 
@@ -422,13 +400,14 @@ func encode(b []byte, pointers ...any) []byte {
 	return b
 }
 
-// decode gives variables the values that encode has appended, and returns what is left.
-func decode(b []byte, pointers ...any) (left []byte, ok bool) {
+// decode gives variables the values that encode has appended. It returns what is left, or
+// nil if there are no such values.
+func decode(b []byte, pointers ...any) []byte {
 	for _, p := range pointers {
 		var length int32
 		n, err := binary.Decode(b, binary.BigEndian, &length)
 		if err != nil || int(length) > len(b)-n {
-			return nil, false
+			return nil
 		}
 		v, value := reflect.ValueOf(p).Elem(), b[n:][:max(length, 0)]
 		b = b[n+len(value):]
@@ -444,10 +423,10 @@ func decode(b []byte, pointers ...any) (left []byte, ok bool) {
 		case v.Kind() == reflect.Interface:
 			v.Set(reflect.ValueOf(unix.Errno(binary.BigEndian.Uint64(value))))
 		case copy(memory(v), value) < int(v.Type().Size()):
-			return nil, false
+			return nil
 		}
 	}
-	return b, true
+	return b
 }
 
 // memory returns the bytes in which the value of a variable lies, or nil if it is nil.
@@ -456,7 +435,7 @@ func memory(v reflect.Value) []byte {
 	case flat(t):
 		return unsafe.Slice((*byte)(v.Addr().UnsafePointer()), t.Size())
 	case t.Kind() == reflect.String:
-		return append([]byte{}, v.String()...)
+		return []byte(v.String())
 	case t.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0:
 		return unsafe.Slice((*byte)(v.UnsafePointer()), v.Len()*int(t.Elem().Size()))
 	case t == reflect.TypeFor[error]() && v.IsNil():

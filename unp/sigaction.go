@@ -3,12 +3,11 @@
 package unp
 
 import (
+	"math/bits"
 	"os"
 	ossignal "os/signal"
 	"reflect"
 	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -43,14 +42,6 @@ const _SA_RESTART = 0x10000000
 // thread that gets it for another reason does nothing, and neither does main.
 const sigThread unix.Signal = 33
 
-// How main sleeps. A handler with SA_RESTART interrupts Sleep, and does not interrupt
-// accept.
-const (
-	awake = iota
-	restarts
-	interrupted
-)
-
 // A catcher calls the handler of one signal.
 type catcher struct {
 	act     sigactiont     // what sigaction has set
@@ -60,15 +51,18 @@ type catcher struct {
 }
 
 var (
-	needed   = []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, sigThread} // by the runtime
-	goAction ksigaction                                                         // how the runtime catches any signal
-	catchers [1 + 64]catcher                                                    // by signal number
-	caught   []unix.Signal                                                      // those whose catchers have started
-	mu       sync.Mutex                                                         // a handler, on its own thread, may call what main calls
-	blocked  atomic.Uint64                                                      // what main blocks
-	returned atomic.Uint32                                                      // how many handlers have
-	seen     atomic.Uint32                                                      // how many had when main last waited for them
-	asleep   atomic.Int32                                                       // how main sleeps in a system call, if it does
+	goAction ksigaction      // how the runtime catches any signal
+	catchers [1 + 64]catcher // by signal number
+	mu       sync.Mutex      // a handler, on its own thread, may call what main calls
+	caught   atomic.Uint64   // those whose catchers have started
+	blocked  atomic.Uint64   // what main blocks
+	returned atomic.Uint32   // how many handlers have
+	seen     atomic.Uint32   // how many had when main last waited for them
+	taking   atomic.Int32    // the kind of the step that main is taking
+	waiting  atomic.Bool     // main waits for a handler
+
+	// The signals that the runtime needs.
+	needed = bit(unix.SIGSEGV) | bit(unix.SIGBUS) | bit(unix.SIGFPE) | bit(sigThread)
 )
 
 func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
@@ -80,31 +74,22 @@ func asInC() {
 	rtSigaction(unix.SIGURG, nil, &goAction)
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		var old ksigaction
-		if slices.Contains(needed, signo) {
+		if needed&bit(signo) != 0 {
 			continue
 		} else if rtSigaction(signo, &ksigaction{}, &old); old.handler == 1 && !retracing.Load() {
-			inherited.Ignored |= bit(signo)
+			ignored |= bit(signo)
 		}
-		if inherited.Ignored&bit(signo) != 0 {
+		if ignored&bit(signo) != 0 {
 			catchers[signo].act.handler = SIG_IGN
 			catchers[signo].install(signo)
 		}
 	}
 }
 
-// traced tells whether strace or a debugger traces this process.
-func traced() bool {
-	status := make([]byte, 4096)
-	fd, _ := unix.Open("/proc/self/status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	n, _ := unix.Read(fd, status)
-	unix.Close(fd)
-	return !strings.Contains(string(status[:max(n, 0)]), "TracerPid:\t0\n")
-}
-
 func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 	if signo < 1 || signo > 64 || signo == unix.SIGKILL || signo == unix.SIGSTOP || 32 <= signo && signo <= 34 { // the last are for threads
 		return unix.EINVAL
-	} else if onMain() && once {
+	} else if onMain() && taking.Load() != none {
 		ErrQuit("signal error: main cannot call Signal inside Once, because a child would not call it")
 	}
 	waitHandlers() // a signal that has come by now is for the handler before
@@ -125,9 +110,7 @@ func (c *catcher) install(signo unix.Signal) {
 		c.kernel = goAction
 		c.kernel.flags = goAction.flags&^_SA_RESTART | c.act.flags
 	}
-	if !retracing.Load() && c.kernel.handler != 0 { // else when main has reached its fork
-		c.start(signo, threadMask())
-	}
+	c.start(signo)
 	rtSigaction(signo, &c.kernel, &ksigaction{}) // so that strace shows what it was
 }
 
@@ -135,31 +118,33 @@ func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(oact)), 8, 0, 0)
 }
 
-// threadMask returns the signals that the calling thread blocks.
-func threadMask() (mask unix.Sigset_t) {
-	unix.PthreadSigmask(unix.SIG_BLOCK, nil, &mask)
-	return mask
+// sigmask changes the signals that the calling thread blocks, and returns those before.
+func sigmask(how int, set uint64) uint64 {
+	var old unix.Sigset_t
+	unix.PthreadSigmask(how, &unix.Sigset_t{Val: [16]uint64{set}}, &old)
+	return old.Val[0]
 }
 
 // start begins to catch a signal, unless it is at its default or ignored. (SIGPIPE is
 // caught even so: os.File asks the runtime, not the kernel, whether to die of EPIPE.)
-// The catcher's thread blocks what main's does. Notify may set a disposition of its own.
-func (c *catcher) start(signo unix.Signal, mask unix.Sigset_t) {
-	if c.pending == nil && (c.kernel.handler > 1 || c.kernel.handler == 1 && signo == unix.SIGPIPE) {
+// While main retraces, nothing is caught. Notify may set a disposition of its own.
+func (c *catcher) start(signo unix.Signal) {
+	if c.pending == nil && !retracing.Load() && (c.kernel.handler > 1 || c.kernel.handler == 1 && signo == unix.SIGPIPE) {
 		wake := make(chan os.Signal, 1)
 		wake <- signo // it may come between the two
 		c.pending = make(chan os.Signal, 1)
 		ossignal.Notify(c.pending, signo)
 		ossignal.Notify(wake, signo)
-		go c.catch(signo, mask, wake)
-		caught = append(caught, signo)
+		go c.catch(signo, wake)
+		caught.Or(bit(signo))
 	}
 }
 
-func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t, wake chan os.Signal) {
+// catch calls the handler, on a thread that blocks what main does.
+func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	runtime.LockOSThread()
 	mu.Lock() // until all catchers of a new child have started: this thread may take the signal of any
-	unix.PthreadSigmask(unix.SIG_SETMASK, &mask, nil)
+	sigmask(unix.SIG_SETMASK, blocked.Load())
 	mu.Unlock()
 	for range wake {
 		ossignal.Notify(wake, signo) // returns when pending has it too
@@ -175,11 +160,13 @@ func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t, wake chan os.Sign
 				unix.Kill(unix.Getpid(), signo)
 			}
 			returned.Add(1)
-			if interrupts(flags) {
-				unix.Nanosleep(&unix.Timespec{Nsec: 20e6}, nil) // main may be on its way out of the call
-			}
-			if interrupts(flags) { // no, the kernel has given the signal to another thread
-				wakeMain(0)
+			for tries := range 100 {
+				if !interrupts(flags) {
+					break
+				} else if tries == 99 { // the kernel has given the signal to another thread
+					wakeMain(0)
+				}
+				unix.Nanosleep(&unix.Timespec{Nsec: 200_000}, nil) // main may be on its way out of the call
 			}
 		}
 		c.running.Unlock()
@@ -188,39 +175,37 @@ func (c *catcher) catch(signo unix.Signal, mask unix.Sigset_t, wake chan os.Sign
 
 // interrupts tells whether main sleeps in a call that a handler with these flags interrupts.
 func interrupts(flags uint64) bool {
-	how := asleep.Load()
-	return how == interrupted || how == restarts && flags&_SA_RESTART == 0
+	how := taking.Load()
+	return !waiting.Load() && (how == sleep || how == accept && flags&_SA_RESTART == 0)
 }
 
 // waitHandlers lets main stand still while a handler runs, except that of a signal that
 // main blocks. A handler, on its own thread, does not wait.
 func waitHandlers() {
-	mu.Lock()
-	signals := caught
-	mu.Unlock()
-	if len(signals) == 0 {
+	signals := caught.Load()
+	if signals == 0 {
 		return
 	}
 	passed := make(chan os.Signal, 1)
-	ossignal.Notify(passed, signals[0])
+	ossignal.Notify(passed, unix.Signal(bits.Len64(signals)))
 	ossignal.Stop(passed) // returns when os/signal has passed on every signal that has come
-	for _, signo := range signals {
-		c := &catchers[signo]
-		if blocked.Load()&bit(signo) != 0 {
-			continue
-		} else if len(c.pending) == 0 && c.running.TryLock() {
-			c.running.Unlock()
-			continue
-		} else if !onMain() {
-			return
+
+	// One after another leaves the set, the lowest first.
+	for signals &^= blocked.Load(); signals != 0; signals &= signals - 1 {
+		c := &catchers[1+bits.TrailingZeros64(signals)]
+		if len(c.pending) > 0 || !c.running.TryLock() {
+			if !onMain() {
+				return
+			}
+			for len(c.pending) > 0 {
+				runtime.Gosched() // the catcher is about to take it
+			}
+			waiting.Store(true)
+			c.running.Lock() // when the handler has returned
+			waiting.Store(false)
+			defer waitHandlers() // for what has come meanwhile
 		}
-		for len(c.pending) > 0 {
-			runtime.Gosched() // the catcher is about to take it
-		}
-		c.running.Lock() // when the handler has returned
-		seen.Store(returned.Load())
 		c.running.Unlock()
-		waitHandlers() // for what has come meanwhile
 	}
 	seen.Store(returned.Load())
 }
@@ -240,17 +225,16 @@ func wakeMain(flags uint64) {
 // block makes the catchers hold back the signals of this set, and no others.
 func block(set uint64) {
 	set &^= bit(unix.SIGURG) // init may have blocked it
-	changed := blocked.Swap(set) ^ set
+	changed := (blocked.Swap(set) ^ set) &^ needed
 	for signo := unix.Signal(1); signo <= 64; signo++ {
-		if c := &catchers[signo]; changed&bit(signo) != 0 && !slices.Contains(needed, signo) {
+		if c := &catchers[signo]; changed&bit(signo) != 0 {
 			if set&bit(signo) != 0 {
 				c.running.Lock()
 			} else {
 				defer c.running.Unlock()
 			}
-			if mu.Lock(); c.act.handler == nil {
-				c.install(signo)
-			}
+			mu.Lock()
+			c.install(signo)
 			mu.Unlock()
 		}
 	}
@@ -259,18 +243,16 @@ func block(set uint64) {
 // sigprocmask blocks signals for the process: main's thread does not take them, and the
 // catchers hold back what other threads take. In a handler it is for that thread alone.
 func sigprocmask(how int, set, oldset *unix.Sigset_t) error {
-	var s step
-	var old unix.Sigset_t
-	_, err := s.take(func() (int, error) {
-		err := unix.PthreadSigmask(how, set, &old)
+	if oldset == nil {
+		oldset = new(unix.Sigset_t)
+	}
+	_, err := new(step).take(plain, func() (int, error) {
+		err := unix.PthreadSigmask(how, set, oldset)
 		if onMain() {
-			block(threadMask().Val[0])
+			block(sigmask(unix.SIG_BLOCK, 0))
 		}
 		return 0, err
-	}, &old.Val[0])
-	if oldset != nil {
-		*oldset = old
-	}
+	}, &oldset.Val[0])
 	return err
 }
 
@@ -278,19 +260,22 @@ func sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 // is not in mask has returned. Meanwhile mask stands for what [Sigprocmask] has set. A
 // signal that was blocked until then is not lost.
 func Sigsuspend(mask *unix.Sigset_t) {
-	var s step
-	s.take(func() (int, error) {
-		before, old, set := returned.Load(), threadMask(), *mask
-		set.Val[0] &^= bit(sigThread)
-		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{bit(sigThread)}}, nil) // until main sleeps
-		block(set.Val[0])
+	waitHandlers() // those of the signals that have come before do not end it
+	suspend(mask.Val[0], returned.Load())
+}
+
+// suspend waits until more handlers than before have returned. Meanwhile main blocks the
+// signals of this set.
+func suspend(set uint64, before uint32) {
+	new(step).take(sleep, func() (int, error) {
+		thread, process := sigmask(unix.SIG_BLOCK, bit(sigThread)), blocked.Load() // sigThread until main sleeps
+		block(set)
+		set &^= bit(sigThread)
 		for waitHandlers(); returned.Load() == before; waitHandlers() {
-			s.sleep(interrupted)
-			unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&set)), unsafe.Sizeof(set.Val[0]), 0)
-			s.sleep(awake)
+			unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&set)), unsafe.Sizeof(set), 0)
 		}
-		block(old.Val[0])
-		unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
+		block(process)
+		sigmask(unix.SIG_SETMASK, thread)
 		return 0, nil
 	})
 }

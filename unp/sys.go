@@ -37,8 +37,7 @@ func raw(trap uintptr, fd int, sa *SockaddrIn, salen uintptr) (int, error) {
 // SysSocket is the system call socket. It returns -1 and the error if it fails. It leaves
 // out the flag SOCK_CLOEXEC, with which a child would lose the socket, as it is executed.
 func SysSocket(family, typ, protocol int) (int, error) {
-	s := step{outcome: outcome{Open: true}}
-	return s.take(func() (int, error) { return unix.Socket(family, typ&^unix.SOCK_CLOEXEC, protocol) })
+	return new(step).take(socket, func() (int, error) { return unix.Socket(family, typ&^unix.SOCK_CLOEXEC, protocol) })
 }
 
 // SysBind is the system call bind. It returns the error.
@@ -66,9 +65,7 @@ func SysAccept(fd int, sa *SockaddrIn, salen *Socklen) (int, error) {
 		sa, salen = new(SockaddrIn), new(Socklen)
 	}
 	*salen = Socklen(room(*salen))
-	s := step{outcome: outcome{Open: true, Accept: true}}
-	return s.take(func() (int, error) {
-		s.sleep(restarts)
+	return new(step).take(accept, func() (int, error) {
 		return raw(unix.SYS_ACCEPT, fd, sa, uintptr(unsafe.Pointer(salen)))
 	}, sa, salen)
 }
@@ -118,9 +115,8 @@ func SysWait(stat *unix.WaitStatus) (int, error) { return SysWaitpid(-1, stat, 0
 // SysWaitpid is the system call waitpid. It returns the process id of a child that has
 // ended, 0 if there is none yet and options has WNOHANG, or -1 and the error.
 func SysWaitpid(pid int, stat *unix.WaitStatus, options int) (int, error) {
-	var s step
 	var status unix.WaitStatus
-	n, err := s.take(func() (int, error) { return unix.Wait4(pid, &status, options, nil) }, &status)
+	n, err := new(step).take(plain, func() (int, error) { return unix.Wait4(pid, &status, options, nil) }, &status)
 	if stat != nil && n > 0 {
 		*stat = status
 	}
@@ -130,19 +126,14 @@ func SysWaitpid(pid int, stat *unix.WaitStatus, options int) (int, error) {
 // Sleep waits for the given number of seconds, or until a signal handler has returned.
 // It returns the number of whole seconds left, or 0 (Figure 5.14).
 func Sleep(seconds uint) uint {
-	var s step
-	left, _ := s.take(func() (int, error) {
+	left, _ := new(step).take(sleep, func() (int, error) {
 		before, rest := returned.Load(), unix.Timespec{Sec: int64(min(seconds, 1<<32-1))} // an unsigned int, as in C
-		for {
-			s.sleep(interrupted)
-			err := unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &rest, &rest)
-			s.sleep(awake)
-			if waitHandlers(); err == nil {
-				return 0, nil
-			} else if returned.Load() != before {
+		for unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &rest, &rest) == unix.EINTR {
+			if waitHandlers(); returned.Load() != before {
 				return int(rest.Sec), nil
 			}
 		}
+		return 0, nil
 	})
 	return uint(left)
 }
@@ -150,24 +141,12 @@ func Sleep(seconds uint) uint {
 // Pause waits until a signal handler has returned. If one has done so since main's last
 // call to this package, Pause returns at once, so a loop that waits for what a handler
 // sets comes to its end.
-func Pause() {
-	var s step
-	before := seen.Load()
-	s.take(func() (int, error) {
-		for ; returned.Load() == before; waitHandlers() {
-			s.sleep(interrupted)
-			unix.Pause()
-			s.sleep(awake)
-		}
-		return 0, nil
-	})
-}
+func Pause() { suspend(blocked.Load(), seen.Load()) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds;
 // 0 cancels that. It returns the number of seconds that were left of the alarm before.
 func Alarm(seconds uint) uint {
-	var s step
-	left, _ := s.take(func() (int, error) {
+	left, _ := new(step).take(plain, func() (int, error) {
 		old, err := unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{Value: unix.Timeval{Sec: int64(min(seconds, 1<<31-1))}})
 		if old.Value.Usec > 0 {
 			old.Value.Sec++ // rounded up, since 0 is no alarm

@@ -543,6 +543,14 @@ var moreprograms = map[string]func(){
 			fmt.Printf("%s\n", buf[:n])
 		})
 	},
+	"log file": func() { // opened in the place of standard output
+		unp.Close(1)
+		unp.Once(func() int { fd, _ := unix.Open("log", unix.O_WRONLY|unix.O_CREAT|unix.O_APPEND, 0o600); return fd })
+		inChild(func() { fmt.Println("in the child") })
+		b, _ := os.ReadFile("log")
+		os.Stderr.Write(b)
+		os.Exit(len(b))
+	},
 	"kill itself": func() {
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
