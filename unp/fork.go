@@ -333,17 +333,17 @@ func here() (at place) {
 func onMain() bool { return here() != place{} }
 
 // Once calls do and returns its result. A child that retraces main gets the same result
-// and does not call do. Before [Fork], put into Once what main does other than through
-// this package and must not do twice, or must know the result of: make a pipe, read a
-// line, lock a file, ask for the time. In a handler Once just calls do.
+// and does not call do. Before [Fork], put into Once anything outside this package that
+// must happen once, or whose result the child needs: make a pipe, read a line, lock a
+// file, ask for the time. In a handler Once just calls do.
 //
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno,
 // an array or struct of numbers and booleans, or a slice of these. With anything else
-// Once prints a message and exits. Calls to this package inside do belong to the one
-// step; Fork, Signal and Keep must not be among them. A server's child has the results
-// of its own round only; [Keep] is for what earlier rounds have left. A descriptor that
-// is closed on exec is not the child's: use unix.Open and unix.Pipe, not os.Open and
-// os.Pipe.
+// Once prints a message and exits. Calls that do makes to this package count as part of
+// the same step; Fork, Signal and Keep must not be among them. A server's child has the
+// results of its own round only; [Keep] is for what earlier rounds have left. A
+// descriptor that is closed on exec is not the child's: use unix.Open and unix.Pipe, not
+// os.Open and os.Pipe.
 func Once[T any](do func() T) (v T) {
 	new(step).take(plain, func() (int, error) {
 		v = do()
@@ -355,11 +355,12 @@ func Once[T any](do func() T) (v T) {
 // OnceFunc is [Once] for a function without a result.
 func OnceFunc(do func()) { Once(func() struct{} { do(); return struct{}{} }) }
 
-// Keep takes pointers to variables that a child has as its parent left them. When [Fork]
-// returns in the child, they hold the values that they had in the parent at that moment,
-// as all memory does after a fork in C. The parent's are never changed. Until then main
-// in the child computes with its own values; if its path depends on them, it says so and
-// exits. The types are those of [Once]. A nil, or what is no pointer, ends the program.
+// Keep takes pointers to variables whose values a child is to inherit. When [Fork] returns
+// in the child, they hold the values that they had in the parent at that moment, as all
+// memory does after a fork in C. The parent's are never changed. Until then main in the
+// child computes with its own values; if its path depends on them, it says so and exits.
+// The types are those of [Once]. Anything that is not a pointer, or is nil, ends the
+// program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == (place{}) || taking.Load() != none {

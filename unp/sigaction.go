@@ -257,7 +257,7 @@ func sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 }
 
 // Sigsuspend is the system call sigsuspend: it waits until the handler of a signal that
-// is not in mask has returned. Meanwhile mask stands for what [Sigprocmask] has set. A
+// is not in mask has returned. Meanwhile mask replaces what [Sigprocmask] has set. A
 // signal that was blocked until then is not lost.
 func Sigsuspend(mask *unix.Sigset_t) {
 	waitHandlers() // those of the signals that have come before do not end it

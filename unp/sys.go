@@ -35,7 +35,8 @@ func raw(trap uintptr, fd int, sa *SockaddrIn, salen uintptr) (int, error) {
 }
 
 // SysSocket is the system call socket. It returns -1 and the error if it fails. It leaves
-// out the flag SOCK_CLOEXEC, with which a child would lose the socket, as it is executed.
+// out the flag SOCK_CLOEXEC, because the child is created by exec and would lose the
+// socket.
 func SysSocket(family, typ, protocol int) (int, error) {
 	return new(step).take(socket, func() (int, error) { return unix.Socket(family, typ&^unix.SOCK_CLOEXEC, protocol) })
 }
@@ -144,7 +145,8 @@ func Sleep(seconds uint) uint {
 func Pause() { suspend(blocked.Load(), seen.Load()) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds;
-// 0 cancels that. It returns the number of seconds that were left of the alarm before.
+// 0 cancels that. It returns the number of seconds that were left on the previous
+// alarm.
 func Alarm(seconds uint) uint {
 	left, _ := new(step).take(plain, func() (int, error) {
 		old, err := unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{Value: unix.Timeval{Sec: int64(min(seconds, 1<<31-1))}})
