@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"reflect"
 	"runtime"
@@ -96,16 +97,16 @@ func init() {
 	// main stays on the one thread whose id is the process id, so that strace
 	// without -f and ps show for it what they show for C.
 	runtime.LockOSThread()
-	status := make([]byte, 4096)
-	fd, _ := unix.Open("/proc/self/status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	unix.Read(fd, status)
-	unix.Close(fd)
-	if !strings.Contains(string(status), "TracerPid:\t0\n") { // strace shows even a signal that does nothing
-		sigmask(unix.SIG_BLOCK, bit(unix.SIGURG))
-	}
 	current, _ = unix.Getwd()
 	value, child := os.LookupEnv(forkVar)
 	if !child {
+		status := make([]byte, 4096)
+		fd, _ := unix.Open("/proc/self/status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		unix.Read(fd, status)
+		unix.Close(fd)
+		if !strings.Contains(string(status), "TracerPid:\t0\n") { // strace shows even a signal that does nothing
+			sigmask(unix.SIG_BLOCK, bit(unix.SIGURG)) // and a child gets this mask
+		}
 		first = current
 		unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&comm)), 0, 0, 0)
 		asInC()
@@ -170,6 +171,11 @@ func SysFork() (int, error) {
 		mu.Lock()
 		catchers[unix.SIGCHLD].start(unix.SIGCHLD)
 		mu.Unlock()
+		for signals := caught.Load() &^ blocked.Load(); signals != 0; signals &= signals - 1 {
+			c := &catchers[1+bits.TrailingZeros64(signals)]
+			c.running.Lock() // no handler runs while main forks
+			defer c.running.Unlock()
+		}
 		// A signal that is sent to the child waits until its main is here.
 		mask = sigmask(unix.SIG_SETMASK, ^uint64(0))
 		defer sigmask(unix.SIG_SETMASK, mask)
@@ -199,7 +205,8 @@ func SysFork() (int, error) {
 // it, there is none for exec either, which says so.
 func handOver(last step) (value string, f *os.File) {
 	for at, vars := range kept {
-		last.Values = encode(encode(last.Values, &at), vars...)
+		values := encode(nil, vars...)
+		last.Values = encode(last.Values, &at, &values)
 	}
 	state := encode(nil, &comm, &mask, &ignored, &first)
 	for _, s := range append(path, last) {
@@ -240,7 +247,10 @@ func arrive() {
 func (s *step) take(kind int32, do func() (int, error), out ...any) (int, error) {
 	s.At = here()
 	main := s.At != place{}
-	waitHandlers()
+	if main { // a handler, on its own thread, does not wait
+		waitHandlers()
+		defer waitHandlers()
+	}
 	if retracing.Load() {
 		if !main {
 			ErrQuit("fork error: a goroutine of the child calls unp before main has reached Fork")
@@ -257,7 +267,6 @@ func (s *step) take(kind int32, do func() (int, error), out ...any) (int, error)
 		outer := doing.Swap(kind)
 		n, err := do()
 		doing.Store(outer)
-		waitHandlers()
 		s.N, s.Kind = n, kind
 		s.Errno, _ = err.(unix.Errno)
 		if s.Open = err == nil && (kind == socket || kind == accept); s.Open {
@@ -338,8 +347,10 @@ func onMain() bool { return here() != place{} }
 // file, ask for the time. In a handler Once just calls do.
 //
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno,
-// an array or struct of numbers and booleans, or a slice of these. With anything else
-// Once prints a message and exits. Calls that do makes to this package count as part of
+// an array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or
+// structs. With anything else
+// Once prints a message and exits. What do stores in main's variables, the child does not
+// get. Calls that do makes to this package count as part of
 // the same step; Fork, Signal and Keep must not be among them. A server's child has the
 // results of its own round only; [Keep] is for what earlier rounds have left. A
 // descriptor that is closed on exec is not the child's: use unix.Open and unix.Pipe, not
@@ -359,7 +370,8 @@ func OnceFunc(do func()) { Once(func() struct{} { do(); return struct{}{} }) }
 // in the child, they hold the values that they had in the parent at that moment, as all
 // memory does after a fork in C. The parent's are never changed. Until then main in the
 // child computes with its own values; if its path depends on them, it says so and exits.
-// The types are those of [Once]. Anything that is not a pointer, or is nil, ends the
+// The types are those of [Once]. Call Keep once for each variable: a call in a loop keeps
+// the variables of its last round. Anything that is not a pointer, or is nil, ends the
 // program with a message.
 func Keep(vars ...any) {
 	at := here()
@@ -379,9 +391,10 @@ func Keep(vars ...any) {
 func restore(values []byte) {
 	for len(values) > 0 {
 		var at place
-		values = decode(values, &at)
-		vars, found := kept[at]
-		if values = decode(values, vars...); !found || values == nil {
+		var of []byte
+		values = decode(values, &at, &of)
+		vars := kept[at] // none, if that call belongs to another round
+		if len(vars) > 0 && decode(of, vars...) == nil {
 			anotherPath(here(), at)
 		}
 	}

@@ -246,6 +246,9 @@ func sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	if oldset == nil {
 		oldset = new(unix.Sigset_t)
 	}
+	if set != nil { // sigThread is not for programs
+		set = &unix.Sigset_t{Val: [16]uint64{set.Val[0] &^ bit(sigThread)}}
+	}
 	_, err := new(step).take(plain, func() (int, error) {
 		err := unix.PthreadSigmask(how, set, oldset)
 		if onMain() {
@@ -267,6 +270,9 @@ func Sigsuspend(mask *unix.Sigset_t) {
 // suspend waits until more handlers than before have returned. Meanwhile main blocks the
 // signals of this set.
 func suspend(set uint64, before uint32) {
+	if !onMain() {
+		ErrQuit("pause error: only main can call Pause and Sigsuspend, not a signal handler or another goroutine")
+	}
 	new(step).take(sleep, func() (int, error) {
 		thread, process := sigmask(unix.SIG_BLOCK, bit(sigThread)), blocked.Load() // sigThread until main sleeps
 		block(set)

@@ -150,8 +150,8 @@ func Pause() { suspend(blocked.Load(), seen.Load()) }
 func Alarm(seconds uint) uint {
 	left, _ := new(step).take(plain, func() (int, error) {
 		old, err := unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{Value: unix.Timeval{Sec: int64(min(seconds, 1<<31-1))}})
-		if old.Value.Usec > 0 {
-			old.Value.Sec++ // rounded up, since 0 is no alarm
+		if old.Value.Usec >= 500_000 || old.Value.Sec == 0 && old.Value.Usec > 0 {
+			old.Value.Sec++ // rounded as the kernel does, since 0 is no alarm
 		}
 		return int(old.Value.Sec), err
 	})

@@ -43,7 +43,8 @@
 // caught the others. To change a disposition, use [Signal] or [SignalIntr], not os/signal.
 //
 // A handler runs on a thread of its own, where even what is unsafe in C, such as printf,
-// is safe. It may call anything except Fork and Keep. main waits for it before and after
+// is safe. It may call anything except Fork, Keep, Pause and Sigsuspend, and its Sleep is
+// not interrupted. main waits for it before and after
 // each system call that main makes through this package, so a handler that hangs holds up
 // main, as in C. Outside this package main does not wait, and os.Exit does not wait
 // either: call Sleep(0) first. Two handlers may run at the same time.
@@ -51,23 +52,26 @@
 // # Limits
 //
 //   - A loop that does not call Accept, or that never closes its connections, keeps its
-//     rounds on the path. Each Fork then takes longer, in proportion to their number.
+//     rounds on the path, which takes memory. Each Fork then takes longer, in proportion.
 //   - A SIGCHLD that a child gets before its own first Fork is not handled. A handler for
 //     SIGPROF is never called, because the runtime keeps that signal for its profiler. A
 //     handler for SIGURG is also called when the runtime interrupts a thread.
 //   - A new child blocks signals until its main has reached Fork. The runtime unblocks
 //     some, among them SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM. If one of these
-//     arrives before then, it ends the child even though the parent catches it.
+//     arrives before then, it ends the child even if the parent catches or ignores it.
 //   - unix.PthreadSigmask blocks a signal for main's thread only; use [Sigprocmask].
-//   - A goroutine that loops without calling a function cannot be interrupted by the
-//     runtime, because SIGURG is at its default.
+//   - A goroutine, or main, that loops without calling a function cannot be interrupted by
+//     the runtime, because SIGURG is at its default. With one processor, no handler runs
+//     meanwhile. Real-time signals are not queued either.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
 //   - A descriptor that is closed on exec is not the child's. [Socket] drops SOCK_CLOEXEC,
 //     but FD_CLOEXEC, os.Open and os.Pipe deprive the child of the descriptor. A dup
 //     before Fork is made again. In a child, descriptor 63 is in use.
 //   - setpgid by the parent fails with EACCES, since the child has executed a program.
-//   - A child that repeats Setsid has a session of its own, so waitpid(0) and kill(0) of
-//     its parent miss it. Put Setsid inside Once.
+//   - A child that repeats Setsid or Setpgid has a process group of its own, so waitpid(0)
+//     and kill(0) of its parent miss it. Put these calls inside Once.
+//   - Close standard descriptors with [Close]. After both os.Stdin.Close and
+//     os.Stdout.Close, Fork does not return before the child has ended.
 //   - Fork needs /proc, even after chroot, and two free descriptors.
 package unp
 

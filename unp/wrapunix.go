@@ -34,7 +34,7 @@ func Fork() int {
 // Sigprocmask blocks or unblocks signals for the process: how is unix.SIG_BLOCK,
 // unix.SIG_UNBLOCK or unix.SIG_SETMASK. The previous set is stored in *oldset. A blocked
 // signal stays pending, and is delivered once, however often it came. When it is
-// unblocked, its handler returns before Sigprocmask does. On error Sigprocmask exits.
+// unblocked, main waits for its handler. On error Sigprocmask prints a message and exits.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) {
 	if err := sigprocmask(how, set, oldset); err != nil {
 		ErrSys(err, "sigprocmask error")

@@ -95,6 +95,29 @@ var moreprograms = map[string]func(){
 			unp.SysWait(nil)
 		}
 	},
+	"kept by turns": func() { // at different places
+		clients := 0
+		unp.Keep(&clients)
+		listenfd := listen(unp.SERV_PORT)
+		for {
+			connfd := accept(listenfd)
+			clients++
+			if unp.Once(func() bool { return clients%2 == 0 }) {
+				x := 10 * clients
+				unp.Keep(&x)
+				if unp.Fork() == 0 {
+					say(connfd, x)
+				}
+			} else {
+				x := 10 * clients
+				unp.Keep(&x)
+				if unp.Fork() == 0 {
+					say(connfd, x)
+				}
+			}
+			unp.Close(connfd)
+		}
+	},
 	"kept in the head": func() {
 		listenfd := listen(unp.SERV_PORT)
 		for hit := 1; ; hit++ {
@@ -367,6 +390,10 @@ var moreprograms = map[string]func(){
 			unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Keep(new(int)) })
 			unix.Kill(unix.Getpid(), unix.SIGUSR1)
 			unp.Sleep(60)
+		case "Pause in a handler":
+			unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Pause() })
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			unp.Sleep(60)
 		case "Fork in Once":
 			unp.OnceFunc(func() { unp.Fork() })
 		case "Signal in Once":
@@ -635,6 +662,55 @@ var moreprograms = map[string]func(){
 		start := time.Now()
 		unp.Pause()
 		fmt.Println(time.Since(start) > 900*time.Millisecond)
+	},
+	"all blocked": func() { // and a handler installed meanwhile; Setuid concerns all threads
+		var all, old unix.Sigset_t
+		all.Val[0] = ^uint64(0)
+		unp.Sigprocmask(unix.SIG_SETMASK, &all, &old)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
+		unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+		unix.Setuid(os.Getuid())
+		fmt.Println("it returns")
+	},
+	"torn": func() { // no handler runs in the middle of Fork
+		var pair struct{ A, B int }
+		unp.Keep(&pair)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+			pair.A++
+			time.Sleep(100 * time.Microsecond)
+			pair.B++
+		})
+		pid := unp.Once(unix.Getpid)
+		if unp.Once(func() bool { return true }) {
+			stop := make(chan bool)
+			if pid == unix.Getpid() {
+				go func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+							unix.Kill(pid, unix.SIGUSR1)
+							time.Sleep(150 * time.Microsecond)
+						}
+					}
+				}()
+			}
+			torn := 0
+			for range 60 {
+				if unp.Fork() == 0 {
+					if pair.A != pair.B {
+						os.Exit(1)
+					}
+					os.Exit(0)
+				}
+				var stat unix.WaitStatus
+				for pid, _ := unp.SysWait(&stat); pid < 0; pid, _ = unp.SysWait(&stat) {
+				}
+				torn += stat.ExitStatus()
+			}
+			fmt.Println(torn)
+		}
 	},
 	"pause after a handler": func() {
 		var done atomic.Bool
