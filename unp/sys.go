@@ -141,7 +141,7 @@ func Sleep(seconds uint) uint {
 
 // Pause waits until a signal handler has returned. If one has done so since main's last
 // call to this package, Pause returns at once, so a loop that waits for what a handler
-// sets comes to its end.
+// sets comes to its end. Only main can call Pause, which strace shows as rt_sigsuspend.
 func Pause() { suspend(blocked.Load(), seen.Load()) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds;
