@@ -524,12 +524,14 @@ func bindPort() error {
 	return unix.Bind(fd, &unix.SockaddrInet4{Port: 9877})
 }
 
-// portOwner tells what keeps the server's port, unless it only waits in TIME_WAIT.
+// portOwner tells what keeps the server's port, unless that is only what a connection
+// leaves that has ended.
 func portOwner() string {
 	if bindPort() != unix.EADDRINUSE {
 		return ""
 	}
-	if local, _ := tcpStates(); len(local) > 0 && !slices.ContainsFunc(local, func(state string) bool { return state != "TIME_WAIT" && state != "FIN_WAIT2" }) {
+	ended := []string{"FIN_WAIT1", "FIN_WAIT2", "CLOSING", "LAST_ACK", "TIME_WAIT"}
+	if local, _ := tcpStates(); len(local) > 0 && !slices.ContainsFunc(local, func(state string) bool { return !slices.Contains(ended, state) }) {
 		return ""
 	}
 	out, _ := exec.Command("ss", "-Htanp", "sport", "=", "9877").Output()
