@@ -323,6 +323,7 @@ func TestPollLearnsAtOnce(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
+	noTimeWait(t)
 	srv := server(t, "tcpserv04")
 	const message = "str_cli: server terminated prematurely\n"
 	for _, typed := range []string{"", "half a line"} {

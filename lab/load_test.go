@@ -213,6 +213,7 @@ func TestCounter(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
+	noTimeWait(t)
 	server(t, "forks", "kept and measured")
 	var first, n, length int
 	for i := range 7000 {
