@@ -348,9 +348,8 @@ func onMain() bool { return here() != place{} }
 //
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno,
 // an array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or
-// structs. With anything else
-// Once prints a message and exits. What do stores in main's variables, the child does not
-// get. Calls that do makes to this package count as part of
+// structs. With anything else Once prints a message and exits. The child does not get what
+// do has stored in main's variables. Calls to this package from inside do count as part of
 // the same step; Fork, Signal and Keep must not be among them. A server's child has the
 // results of its own round only; [Keep] is for what earlier rounds have left. A
 // descriptor that is closed on exec is not the child's: use unix.Open and unix.Pipe, not
@@ -368,8 +367,8 @@ func OnceFunc(do func()) { Once(func() struct{} { do(); return struct{}{} }) }
 
 // Keep takes pointers to variables whose values a child is to inherit. When [Fork] returns
 // in the child, they hold the values that they had in the parent at that moment, as all
-// memory does after a fork in C. The parent's are never changed. Until then main in the
-// child computes with its own values; if its path depends on them, it says so and exits.
+// memory does after a fork in C. The parent's are never changed. Before Fork returns, main
+// in the child uses its own values; if its path depends on them, the child says so and exits.
 // The types are those of [Once]. Call Keep once for each variable: a call in a loop keeps
 // the variables of its last round. Anything that is not a pointer, or is nil, ends the
 // program with a message.

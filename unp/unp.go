@@ -62,7 +62,8 @@
 //   - unix.PthreadSigmask blocks a signal for main's thread only; use [Sigprocmask].
 //   - A goroutine, or main, that loops without calling a function cannot be interrupted by
 //     the runtime, because SIGURG is at its default. With one processor, no handler runs
-//     meanwhile. Real-time signals are not queued either.
+//     meanwhile.
+//   - This package does not queue real-time signals.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
 //   - A descriptor that is closed on exec is not the child's. [Socket] drops SOCK_CLOEXEC,
 //     but FD_CLOEXEC, os.Open and os.Pipe deprive the child of the descriptor. A dup

@@ -16,7 +16,7 @@ func Close(fd int) {
 // process id in the parent. Only main can call it, and not inside [Once].
 //
 // The child is this program executed again. It repeats everything that main did before
-// Fork, except calls to this package: it opens files again, prints with println again, and
+// Fork, except this package's calls other than Signal and SignalIntr: it opens files again, prints with println again, and
 // so on (see the package comment). What must happen once goes into Once, and a variable that
 // the child must find as its parent left it, such as a counter, goes to [Keep].
 //
