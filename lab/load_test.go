@@ -110,7 +110,7 @@ func TestFiveHundredClients(t *testing.T) {
 		}
 		return exchange(i)
 	}); n != 0 {
-		t.Fatalf("%d of %d clients failed: %v", n, clients, failed)
+		t.Fatalf("%d of %d clients failed; the children say %.2000q", n, clients, srv.err.String())
 	}
 	list := children(srv.pid())
 	if len(list) != clients {
@@ -121,7 +121,7 @@ func TestFiveHundredClients(t *testing.T) {
 	}
 	await(t, "the killed are reaped", func() bool { return len(children(srv.pid())) == clients-killed })
 	if n := each(exchange); n != killed {
-		t.Errorf("%d clients failed, want %d", n, killed)
+		t.Errorf("%d clients failed, want %d; the children say %.2000q", n, killed, srv.err.String())
 	}
 	left := reset
 	for i, conn := range conns {

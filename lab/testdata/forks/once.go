@@ -813,7 +813,7 @@ var moreprograms = map[string]func(){
 	},
 
 	"installed as it strikes": func() { // a handler of the child calls Signal while the child starts its catchers
-		for range 50 {
+		for range 15 {
 			done := make(chan bool, 10)
 			unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, func(unix.Signal) { done <- true }) })
 			unp.Signal(unix.SIGUSR2, func(unix.Signal) { done <- true })
