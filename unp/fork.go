@@ -28,8 +28,8 @@ import (
 // (golang.org/issue/227), so SysFork executes the program again. The child enters main
 // from the top and retraces the path that its parent took, up to its fork.
 //
-// The path is a list of steps. Each is a call to socket, accept, fork, wait,
-// sigprocmask or Once: its place in the program, and what came of it. The child's main
+// The path is a list of steps. Each is a call to socket, accept, fork, wait, sleep, pause,
+// alarm, sigprocmask, sigsuspend or Once: its place in the program, and what came of it. The child's main
 // makes the same calls, and each returns what its step holds, for example the
 // descriptor, which exec has kept at the same number. The other system calls do
 // nothing, because the parent has made them. Only sigaction does its work, since exec
