@@ -673,44 +673,39 @@ var moreprograms = map[string]func(){
 		fmt.Println("it returns")
 	},
 	"torn": func() { // no handler runs in the middle of Fork
-		var pair struct{ A, B int }
-		unp.Keep(&pair)
-		unp.Signal(unix.SIGUSR1, func(unix.Signal) {
-			pair.A++
-			time.Sleep(100 * time.Microsecond)
-			pair.B++
-		})
-		pid := unp.Once(unix.Getpid)
-		if unp.Once(func() bool { return true }) {
-			stop := make(chan bool)
-			if pid == unix.Getpid() {
-				go func() {
-					for {
-						select {
-						case <-stop:
-							return
-						default:
-							unix.Kill(pid, unix.SIGUSR1)
-							time.Sleep(150 * time.Microsecond)
-						}
+		var first, last int
+		var forks atomic.Int32
+		between := make([]byte, 1<<20)
+		unp.Keep(&first, &between, &last)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { first++; last++ })
+		parent := unp.Once(unix.Getpid)
+		if parent == unix.Getpid() {
+			go func() {
+				for n := int32(1); ; n++ { // each signal comes a little later in Fork
+					for forks.Load() < n {
+						runtime.Gosched()
 					}
-				}()
-			}
-			torn := 0
-			for range 60 {
-				if unp.Fork() == 0 {
-					if pair.A != pair.B {
-						os.Exit(1)
+					for begin := time.Now(); time.Since(begin) < time.Duration(n)*20*time.Microsecond; {
 					}
-					os.Exit(0)
+					unix.Kill(parent, unix.SIGUSR1)
 				}
-				var stat unix.WaitStatus
-				for pid, _ := unp.SysWait(&stat); pid < 0; pid, _ = unp.SysWait(&stat) {
-				}
-				torn += stat.ExitStatus()
-			}
-			fmt.Println(torn)
+			}()
 		}
+		torn := 0
+		for range 100 {
+			forks.Add(1)
+			if unp.Fork() == 0 {
+				if first != last {
+					os.Exit(1)
+				}
+				os.Exit(0)
+			}
+			var stat unix.WaitStatus
+			for pid, _ := unp.SysWait(&stat); pid < 0; pid, _ = unp.SysWait(&stat) {
+			}
+			torn += stat.ExitStatus()
+		}
+		fmt.Println(torn)
 	},
 	"pause after a handler": func() {
 		var done atomic.Bool
