@@ -22,7 +22,7 @@ func TestBeforeFork(t *testing.T) {
 	}
 	for program, stdout := range map[string]string{
 		"typed": "-7 0 -7 1\n0xc8 0 0xc8 1\n2.5 0 2.5 1\ntrue 0 true 1\n[3]int16{1, -2, 3} 0 [3]int16{1, -2, 3} 1\n" +
-			"main.point{X:1, Y:-2, Valid:true, Name:[4]uint8{0x61, 0x0, 0x0, 0x0}} 0 " + "main.point{X:1, Y:-2, Valid:true, Name:[4]uint8{0x61, 0x0, 0x0, 0x0}} 1\n" +
+			"main.point{X:1, Y:-2, Valid:true, Name:[4]uint8{0x61, 0x0, 0x0, 0x0}} 0 main.point{X:1, Y:-2, Valid:true, Name:[4]uint8{0x61, 0x0, 0x0, 0x0}} 1\n" +
 			`"a string\x00" 0 "a string\x00" 1` + "\n\"\" 0 \"\" 1\n\"a label\" 0 \"a label\" 1\n" +
 			"[]byte{0x62, 0x79, 0x74, 0x65, 0x73} 0 []byte{0x62, 0x79, 0x74, 0x65, 0x73} 1\n[]byte{} 0 []byte{} 1\n[]byte(nil) 0 []byte(nil) 1\n" +
 			"[]int{1, 2, 3} 0 []int{1, 2, 3} 1\n<nil> 0 <nil> 1\n0x2 0 0x2 1\n0xb 0 0xb 1\nstruct {}{} 0 struct {}{} 1\n",

@@ -29,9 +29,9 @@ import (
 // from the top and retraces the path that its parent took, up to its fork.
 //
 // The path is a list of steps. Each is a call to socket, accept, fork, wait, sleep, pause,
-// alarm, sigprocmask, sigsuspend or Once: its place in the program, and what came of it. The child's main
-// makes the same calls, and each returns what its step holds, for example the
-// descriptor, which exec has kept at the same number. The other system calls do
+// alarm, sigprocmask, sigsuspend or Once: its place in the program, and what came of it.
+// The child's main makes the same calls, and each returns what its step holds, for example
+// the descriptor, which exec has kept at the same number. The other system calls do
 // nothing, because the parent has made them. Only sigaction does its work, since exec
 // drops handlers. The last step is the fork that made this process. It returns 0, and
 // from there on the process is the child of the listing. If main reaches a different

@@ -44,10 +44,10 @@
 //
 // A handler runs on a thread of its own, where even what is unsafe in C, such as printf,
 // is safe. It may call anything except Fork, Keep, Pause and Sigsuspend, and its Sleep is
-// not interrupted. main waits for it before and after
-// each system call that main makes through this package, so a handler that hangs holds up
-// main, as in C. Outside this package main does not wait, and os.Exit does not wait
-// either: call Sleep(0) first. Two handlers may run at the same time.
+// not interrupted. main waits for it before and after each system call that main makes
+// through this package, so a handler that hangs holds up main, as in C. Outside this package
+// main does not wait, and os.Exit does not wait either: call Sleep(0) first. Two handlers may
+// run at the same time.
 //
 // # Limits
 //

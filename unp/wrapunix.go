@@ -15,10 +15,11 @@ func Close(fd int) {
 // Fork makes a child process (section 4.7). It returns 0 in the child and the child's
 // process id in the parent. Only main can call it, and not inside [Once].
 //
-// The child is this program executed again. It repeats everything that main did before
-// Fork, except this package's calls other than Signal and SignalIntr: it opens files again, prints with println again, and
-// so on (see the package comment). What must happen once goes into Once, and a variable that
-// the child must find as its parent left it, such as a counter, goes to [Keep].
+// The child is this program executed again. It repeats what main did before Fork: it opens
+// files again, prints with println again, and so on. Of the calls to this package it repeats
+// only Signal and SignalIntr (see the package comment). What must happen once goes into
+// Once, and a variable that the child must find as its parent left it, such as a counter,
+// goes to [Keep].
 //
 // Fork costs about as much as executing a Go program. It needs /proc and two free
 // descriptors. On error it prints "fork error" and the error's text on standard error,
