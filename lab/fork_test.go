@@ -375,7 +375,23 @@ func TestForkErrors(t *testing.T) {
 	t.Run("without /proc", func(t *testing.T) {
 		needsHost(t, "it mounts a file system")
 		start(t, "unshare", "--mount", filepath.Join(bin, "forks"), "noexec").ends(1, "", "fork error: No such file or directory\n")
+		forks(t, "chroot", t.TempDir()).ends(1, "", "fork error: No such file or directory\n")
 	})
+}
+
+// What the package comment of unp says of its limits.
+func TestLimits(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	forks(t, "shared memory").ends(0, "0\n", "")                  // C: 1
+	forks(t, "setpgid").ends(0, "permission denied\n", "")        // C: <nil>
+	forks(t, "descriptor 63").ends(0, "true\nfalse\n", "")        // C: false false
+	forks(t, "closed standard files").ends(0, "", "<nil> true\n") // C: <nil> false
+	p := forks(t, "SIGSEGV")
+	if status := p.end(); status != 2 || !strings.Contains(p.err.String(), "\ngoroutine 1 ") { // C: 139
+		t.Errorf("SIGSEGV: status %d, %q", status, p.err.String())
+	}
 }
 
 // A child that is stopped makes the handler wait for it, and the server with it.

@@ -240,10 +240,10 @@ func cgroupLimits(cgroups, mount string) (said string) {
 // the processes of the moment tell why.
 func await(t testing.TB, what string, reached func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !reached(); {
+	for end := time.Now().Add(60 * time.Second); !reached(); {
 		if time.Now().After(end) {
 			processes, _ := exec.Command("ps", "-eo", "pid,ppid,stat,wchan:20,args", "--forest").Output()
-			t.Fatalf("waited 30 seconds in vain: %s\n%s", what, processes)
+			t.Fatalf("waited 60 seconds in vain: %s\n%s", what, processes)
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -352,7 +352,7 @@ func (p *process) end() int {
 	p.t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(60 * time.Second):
+	case <-time.After(120 * time.Second):
 		p.t.Fatalf("%s does not end; standard output %q, standard error %q", p.cmd.Args, p.out.String(), p.err.String())
 	}
 	if status := p.cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {

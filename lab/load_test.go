@@ -25,7 +25,7 @@ func dial() (*net.TCPConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(60 * time.Second))
+	conn.SetDeadline(time.Now().Add(120 * time.Second))
 	return conn.(*net.TCPConn), nil
 }
 

@@ -183,7 +183,7 @@ func TestFirstCommand(t *testing.T) {
 			said := func() string {
 				return strings.TrimSuffix(w.answers(block, `(?s)kill \$! \)\n(.*)`+regexp.QuoteMeta(prompt)+`\z`), prompt)
 			}
-			status := func() string { return w.answers("echo status $?\n", `^status (\d+)$`) }
+			status := func() string { return w.answers("echo status $?\n", `^status (\d+)\n`+regexp.QuoteMeta(prompt)+`\z`) }
 			const inUse = "bind error: Address already in use\n"
 			taken := func(by string) {
 				t.Helper()

@@ -23,7 +23,9 @@ func ErrSys(err error, format string, a ...any) {
 // with status 1. It prints the message, formatted as by printf, and a newline on standard
 // error (Figure D.3).
 func ErrQuit(format string, a ...any) {
-	waitHandlers()
+	if onMain() {
+		waitHandlers()
+	}
 	// not by SysWrite, which does nothing in a child that retraces main
 	unix.Write(2, fmt.Appendf(nil, format+"\n", a...))
 	os.Exit(1)

@@ -42,13 +42,10 @@ import (
 // not grow.
 //
 // What the child needs to know is in one environment variable, in hexadecimal, which
-// the child removes before anything else. If that is longer than execve(2) allows, it
+// the child removes before anything else. If that is longer than 4096 bytes, since
+// execve(2) limits the environment, it
 // is in a file in memory, and the variable has its descriptor.
-const (
-	forkVar  = "UNP_FORK"
-	printVar = "UNP_PRINT"                  // if it is set, main prints while it retraces
-	maxValue = 1<<17 - len(forkVar+"=") - 1 // MAX_ARG_STRLEN holds the name and a NUL too, bytes
-)
+const forkVar = "UNP_FORK"
 
 // A step is a call on main's path, and what came of it.
 type step struct {
@@ -67,8 +64,10 @@ func (s *step) fields() []any { return []any{&s.At, &s.N, &s.Errno, &s.Kind, &s.
 const (
 	none = iota // main is taking none
 	plain
+	fork   // no handler runs meanwhile
 	socket // returns a descriptor
-	accept // returns a descriptor, and sleeps; a handler with SA_RESTART does not interrupt it
+	accept // returns a descriptor, and is slow
+	slow   // may sleep; a handler without SA_RESTART interrupts it
 	sleep  // any handler interrupts it
 )
 
@@ -120,7 +119,7 @@ func init() {
 	retracing.Store(true)
 	asInC()
 	unix.Chdir(first) // main may change it again; if the directory is gone, all stays as it is
-	if os.Getenv(printVar) == "" {
+	if os.Getenv("UNP_PRINT") == "" {
 		speak = silence()
 	}
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&comm)), 0, 0, 0)
@@ -167,7 +166,7 @@ func SysFork() (int, error) {
 	if !onMain() || taking.Load() != none {
 		ErrQuit("fork error: only main can call Fork, not a signal handler, another goroutine, or Once")
 	}
-	pid, err := s.take(plain, func() (int, error) {
+	pid, err := s.take(fork, func() (int, error) {
 		mu.Lock()
 		catchers[unix.SIGCHLD].start(unix.SIGCHLD)
 		mu.Unlock()
@@ -204,6 +203,8 @@ func SysFork() (int, error) {
 // is this one, and the file that the value may name. If there is no descriptor left for
 // it, there is none for exec either, which says so.
 func handOver(last step) (value string, f *os.File) {
+	mu.Lock()
+	defer mu.Unlock()
 	for at, vars := range kept {
 		values := encode(nil, vars...)
 		last.Values = encode(last.Values, &at, &values)
@@ -212,8 +213,10 @@ func handOver(last step) (value string, f *os.File) {
 	for _, s := range append(path, last) {
 		state = encode(state, s.fields()...)
 	}
-	if value = hex.EncodeToString(state); len(value) > maxValue {
-		fd, _ := unix.MemfdCreate(forkVar, 0)
+	if value = hex.EncodeToString(state); len(value) > 4096 {
+		low, _ := unix.MemfdCreate(forkVar, unix.MFD_CLOEXEC)
+		fd, _ := unix.FcntlInt(uintptr(low), unix.F_DUPFD, 3) // not in the place of a standard one
+		unix.Close(low)
 		value, f = fmt.Sprint("@", fd), os.NewFile(uintptr(fd), forkVar)
 		f.WriteAt(state, 0)
 	}

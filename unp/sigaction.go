@@ -58,8 +58,7 @@ var (
 	blocked  atomic.Uint64   // what main blocks
 	returned atomic.Uint32   // how many handlers have
 	seen     atomic.Uint32   // how many had when main last waited for them
-	taking   atomic.Int32    // the kind of the step that main is taking
-	waiting  atomic.Bool     // main waits for a handler
+	taking   atomic.Int32    // the kind of the step that main is taking, or of another call
 
 	// The signals that the runtime needs.
 	needed = bit(unix.SIGSEGV) | bit(unix.SIGBUS) | bit(unix.SIGFPE) | bit(sigThread)
@@ -89,10 +88,12 @@ func asInC() {
 func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 	if signo < 1 || signo > 64 || signo == unix.SIGKILL || signo == unix.SIGSTOP || 32 <= signo && signo <= 34 { // the last are for threads
 		return unix.EINVAL
-	} else if onMain() && taking.Load() != none {
-		ErrQuit("signal error: main cannot call Signal inside Once, because a child would not call it")
+	} else if onMain() {
+		if taking.Load() != none {
+			ErrQuit("signal error: main cannot call Signal inside Once, because a child would not call it")
+		}
+		waitHandlers() // a signal that has come by now is for the handler before
 	}
-	waitHandlers() // a signal that has come by now is for the handler before
 	mu.Lock()
 	defer mu.Unlock()
 	*oact, catchers[signo].act = catchers[signo].act, *act
@@ -152,18 +153,19 @@ func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 		for len(c.pending) > 0 {
 			<-c.pending
 			mu.Lock()
-			handler, flags := c.act.handler, c.act.flags
+			act, ignored := c.act, c.kernel.handler == 1
 			mu.Unlock()
-			if handler != nil {
-				handler(signo)
-			} else { // it is at its default, since main has unblocked it or the handler has just set that
+			if ignored {
+				continue // SIGPIPE
+			} else if act.handler == nil { // main has unblocked it, or the handler has just set its default
 				unix.Kill(unix.Getpid(), signo)
+				continue
 			}
+			act.handler(signo)
 			returned.Add(1)
-			for tries := range 100 {
-				if !interrupts(flags) {
-					break
-				} else if tries == 99 { // the kernel has given the signal to another thread
+			interrupted := func(how int32) bool { return how == sleep || how >= accept && act.flags&_SA_RESTART == 0 }
+			for tries := 1; interrupted(taking.Load()); tries++ {
+				if tries%100 == 0 { // the kernel has given the signal to another thread
 					wakeMain(0)
 				}
 				unix.Nanosleep(&unix.Timespec{Nsec: 200_000}, nil) // main may be on its way out of the call
@@ -173,17 +175,11 @@ func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	}
 }
 
-// interrupts tells whether main sleeps in a call that a handler with these flags interrupts.
-func interrupts(flags uint64) bool {
-	how := taking.Load()
-	return !waiting.Load() && (how == sleep || how == accept && flags&_SA_RESTART == 0)
-}
-
 // waitHandlers lets main stand still while a handler runs, except that of a signal that
-// main blocks. A handler, on its own thread, does not wait.
+// main blocks. Only main calls it: a handler, on its own thread, does not wait.
 func waitHandlers() {
 	signals := caught.Load()
-	if signals == 0 {
+	if signals == 0 || taking.Load() == fork {
 		return
 	}
 	passed := make(chan os.Signal, 1)
@@ -191,21 +187,20 @@ func waitHandlers() {
 	ossignal.Stop(passed) // returns when os/signal has passed on every signal that has come
 
 	// One after another leaves the set, the lowest first.
-	for signals &^= blocked.Load(); signals != 0; signals &= signals - 1 {
+	for signals &^= blocked.Load(); signals != 0; {
 		c := &catchers[1+bits.TrailingZeros64(signals)]
-		if len(c.pending) > 0 || !c.running.TryLock() {
-			if !onMain() {
-				return
-			}
-			for len(c.pending) > 0 {
-				runtime.Gosched() // the catcher is about to take it
-			}
-			waiting.Store(true)
-			c.running.Lock() // when the handler has returned
-			waiting.Store(false)
+		if !c.running.TryLock() {
+			how := taking.Swap(plain) // the handler does not interrupt main's call, it holds main up
+			c.running.Lock()          // when the handler has returned
+			taking.Store(how)
 			defer waitHandlers() // for what has come meanwhile
 		}
-		c.running.Unlock()
+		pending := len(c.pending) > 0
+		if c.running.Unlock(); pending {
+			runtime.Gosched() // the catcher is about to take it
+		} else {
+			signals &= signals - 1
+		}
 	}
 	seen.Store(returned.Load())
 }
@@ -224,7 +219,8 @@ func wakeMain(flags uint64) {
 
 // block makes the catchers hold back the signals of this set, and no others.
 func block(set uint64) {
-	set &^= bit(unix.SIGURG) // init may have blocked it
+	defer taking.Store(taking.Swap(plain)) // no handler waits for main meanwhile
+	set &^= bit(unix.SIGURG)               // init may have blocked it
 	changed := (blocked.Swap(set) ^ set) &^ needed
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		if c := &catchers[signo]; changed&bit(signo) != 0 {

@@ -17,10 +17,12 @@ import (
 
 // call makes a system call that a child skips while it retraces main.
 func call(do func() error) error {
-	waitHandlers()
-	defer waitHandlers()
 	if retracing.Load() {
 		return nil
+	} else if caught.Load() != 0 && onMain() { // a handler, on its own thread, does not wait
+		waitHandlers()
+		defer waitHandlers()
+		defer taking.Store(taking.Swap(slow))
 	}
 	return do()
 }
@@ -43,12 +45,14 @@ func SysSocket(family, typ, protocol int) (int, error) {
 
 // SysBind is the system call bind. It returns the error.
 func SysBind(fd int, sa *SockaddrIn, salen Socklen) error {
-	return call(func() (err error) { _, err = raw(unix.SYS_BIND, fd, sa, room(salen)); return err })
+	_, err := new(step).take(plain, func() (int, error) { return raw(unix.SYS_BIND, fd, sa, room(salen)) })
+	return err
 }
 
 // SysConnect is the system call connect. It returns the error.
 func SysConnect(fd int, sa *SockaddrIn, salen Socklen) error {
-	return call(func() (err error) { _, err = raw(unix.SYS_CONNECT, fd, sa, room(salen)); return err })
+	_, err := new(step).take(slow, func() (int, error) { return raw(unix.SYS_CONNECT, fd, sa, room(salen)) })
+	return err
 }
 
 // room keeps the kernel from reading or writing beyond a SockaddrIn.
@@ -117,7 +121,7 @@ func SysWait(stat *unix.WaitStatus) (int, error) { return SysWaitpid(-1, stat, 0
 // ended, 0 if there is none yet and options has WNOHANG, or -1 and the error.
 func SysWaitpid(pid int, stat *unix.WaitStatus, options int) (int, error) {
 	var status unix.WaitStatus
-	n, err := new(step).take(plain, func() (int, error) { return unix.Wait4(pid, &status, options, nil) }, &status)
+	n, err := new(step).take(slow, func() (int, error) { return unix.Wait4(pid, &status, options, nil) }, &status)
 	if stat != nil && n > 0 {
 		*stat = status
 	}
@@ -130,7 +134,9 @@ func Sleep(seconds uint) uint {
 	left, _ := new(step).take(sleep, func() (int, error) {
 		before, rest := returned.Load(), unix.Timespec{Sec: int64(min(seconds, 1<<32-1))} // an unsigned int, as in C
 		for unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, &rest, &rest) == unix.EINTR {
-			if waitHandlers(); returned.Load() != before {
+			if !onMain() {
+				continue
+			} else if waitHandlers(); returned.Load() != before {
 				return int(rest.Sec), nil
 			}
 		}

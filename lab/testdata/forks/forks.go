@@ -936,14 +936,14 @@ var programs = map[string]func(){
 	},
 
 	"written again": func() {
+		start := time.Now()
 		unix.Write(1, []byte("written\n"))
 		time.Sleep(100 * time.Millisecond)
 		if unp.Fork() == 0 {
 			os.Exit(0)
 		}
-		start := time.Now()
 		wait()
-		fmt.Println("slept again:", time.Since(start) > 90*time.Millisecond)
+		fmt.Println("slept again:", time.Since(start) > 190*time.Millisecond)
 	},
 
 	"closed again": func() {
@@ -1115,6 +1115,60 @@ var programs = map[string]func(){
 	},
 
 	"ignored": func() { printStatus("SigIgn") }, // from the start
+
+	"shared memory": func() {
+		mem, _ := unix.Mmap(-1, 0, 1, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+		if unp.Fork() == 0 {
+			mem[0] = 1
+			os.Exit(0)
+		}
+		wait()
+		fmt.Println(mem[0])
+	},
+
+	"setpgid": func() { // by the parent
+		pid := unp.Fork()
+		if pid == 0 {
+			unp.Sleep(100)
+		}
+		fmt.Println(unix.Setpgid(pid, 0))
+		unix.Kill(pid, unix.SIGKILL)
+	},
+
+	"descriptor 63": func() {
+		used := func() bool { _, err := unix.FcntlInt(63, unix.F_GETFD, 0); return err == nil }
+		if unp.Fork() == 0 {
+			fmt.Println(used())
+			os.Exit(0)
+		}
+		wait()
+		fmt.Println(used())
+	},
+
+	"closed standard files": func() {
+		os.Stdin.Close()
+		os.Stdout.Close()
+		pid := unp.Fork()
+		if pid == 0 {
+			time.Sleep(200 * time.Millisecond)
+			os.Exit(0)
+		}
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		fmt.Fprintln(os.Stderr, err, strings.Contains(string(state), ") Z "))
+	},
+
+	"SIGSEGV": func() {
+		unix.Kill(unix.Getpid(), unix.SIGSEGV)
+		unp.Sleep(100)
+	},
+
+	"chroot": func() { // to where there is no /proc
+		if err := unix.Chroot(os.Args[2]); err != nil {
+			panic(err)
+		}
+		unp.Fork()
+	},
 
 	"files": func() { // the limit on their number
 		var limit unix.Rlimit

@@ -718,6 +718,42 @@ var moreprograms = map[string]func(){
 		unp.Pause()
 		fmt.Println("paused")
 	},
+	"closed and long": func() { // the file in memory is in the place of no standard descriptor
+		for fd := range 3 {
+			unp.Close(fd)
+		}
+		for range 100 {
+			unp.OnceFunc(func() {})
+		}
+		var stat unix.WaitStatus
+		if unp.Fork() == 0 {
+			os.Exit(7)
+		}
+		unp.SysWait(&stat)
+		os.Exit(stat.ExitStatus())
+	},
+	"the next port": func() { // if the first is in use; and the next server, if the first refuses
+		taken, fd := listen(unp.SERV_PORT), unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		servaddr := unp.SockaddrIn{Family: unix.AF_INET, Addr: unp.Htonl(0x7f000001)}
+		bound := uint16(unp.SERV_PORT)
+		for servaddr.Port = unp.Htons(bound); unp.SysBind(fd, &servaddr, unp.SizeofSockaddrIn) == unix.EADDRINUSE; servaddr.Port = unp.Htons(bound) {
+			bound++
+		}
+		client := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		connected := bound // nobody listens there
+		for servaddr.Port = unp.Htons(connected); unp.SysConnect(client, &servaddr, unp.SizeofSockaddrIn) == unix.ECONNREFUSED; servaddr.Port = unp.Htons(connected) {
+			connected--
+		}
+		inChild(func() { fmt.Println(taken, bound, connected) })
+		fmt.Println(taken, bound, connected)
+	},
+	"kept later": func() { // a value of a type that Keep would refuse, and a handler is set
+		var err error
+		unp.Keep(&err)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
+		err = errors.New("")
+		unp.Fork()
+	},
 	"ends before": func() { // the child, without a word but for UNP_PRINT
 		_, err := os.Stat(os.Args[2])
 		os.WriteFile(os.Args[2], nil, 0o600)
@@ -778,7 +814,7 @@ var moreprograms = map[string]func(){
 	"ignored and inherited": func() {
 		hup, tstp := name(unp.Signal(unix.SIGHUP, unp.SIG_DFL)), name(unp.Signal(unix.SIGTSTP, unp.SIG_IGN))
 		inChild(func() {
-			fmt.Println(hup, tstp, name(unp.Signal(unix.SIGHUP, unp.SIG_IGN)), name(unp.Signal(unix.SIGTSTP, unp.SIG_DFL)))
+			fmt.Println(hup, tstp, name(unp.Signal(unix.SIGHUP, unp.SIG_IGN)), name(unp.Signal(unix.SIGTSTP, unp.SIG_DFL)), name(unp.Signal(unix.SIGCONT, unp.SIG_DFL)))
 		})
 		fmt.Println(hup, tstp)
 	},
@@ -830,26 +866,119 @@ var moreprograms = map[string]func(){
 
 	"sigprocmask": func() {
 		var set, old unix.Sigset_t
-		caught := 0
-		unp.Signal(unix.SIGUSR1, func(unix.Signal) { caught++ })
+		var caught atomic.Int32
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { caught.Add(1) })
+		kill := func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) }
+		handled := func() int32 { // another thread may have taken the signal just now
+			for caught.Load() == 0 {
+				unp.Sleep(0)
+			}
+			return caught.Load()
+		}
 		set.Val[0] = 1 << (unix.SIGUSR1 - 1)
 		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
 		for range 3 {
-			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			unp.OnceFunc(kill)
 			unp.Sleep(0)
 		}
-		fmt.Print(caught, " ")
+		fmt.Print(caught.Load(), " ")
 		inChild(func() { // it has none pending, and blocks the same
 			var now unix.Sigset_t
 			unp.Sigprocmask(unix.SIG_BLOCK, nil, &now)
-			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			kill()
 			unp.Sleep(0)
-			before := caught
+			before := caught.Load()
 			unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
-			fmt.Print(now == set, " ", before, caught, " ")
+			fmt.Print(now == set, " ", before, handled(), " ")
 		})
 		unp.Sigprocmask(unix.SIG_UNBLOCK, &set, nil)
-		fmt.Println(caught)
+		fmt.Println(handled())
+	},
+	"suspended": func() { // SIGCHLD at its default calls no handler
+		var set, old unix.Sigset_t
+		var caught atomic.Bool
+		set.Val[0] = 1 << (unix.SIGCHLD - 1)
+		unp.Signal(unix.SIGALRM, func(unix.Signal) { caught.Store(true) })
+		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+		pid := unp.Fork()
+		if pid == 0 {
+			os.Exit(0)
+		}
+		unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		unp.Alarm(1)
+		unp.Sigsuspend(&old)
+		fmt.Println(caught.Load())
+	},
+	"paused": func() { // SIGPIPE that is ignored calls no handler
+		var p [2]int
+		var caught atomic.Bool
+		unix.Pipe(p[:])
+		unix.Close(p[0])
+		unix.Dup2(p[1], 1)
+		unp.Signal(unix.SIGPIPE, unp.SIG_IGN)
+		unp.Signal(unix.SIGALRM, func(unix.Signal) { caught.Store(true) })
+		unp.Alarm(1)
+		go func() {
+			mainIn(unix.SYS_RT_SIGSUSPEND)
+			fmt.Println("to nobody")
+		}()
+		unp.Pause()
+		fmt.Fprintln(os.Stderr, caught.Load())
+	},
+	"pause beside a goroutine": func() { // a handler that has returned before Pause ends it
+		var caught atomic.Int32
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { caught.Add(1) })
+		go func() {
+			for {
+				unp.SysClose(-1)
+			}
+		}()
+		for n := int32(1); n <= 20; n++ {
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			for caught.Load() < n {
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(5 * time.Millisecond) // it has returned
+			unp.Pause()
+		}
+		fmt.Println("paused")
+	},
+	"a slow handler": func() { // main sleeps while it runs, even if the signal comes again
+		var before, after unix.Rusage
+		runs := 0
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+			if runs++; runs == 1 {
+				unix.Kill(unix.Getpid(), unix.SIGUSR1)
+				time.Sleep(500 * time.Millisecond)
+			}
+		})
+		unix.Getrusage(unix.RUSAGE_THREAD, &before)
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unp.Sleep(0)
+		unix.Getrusage(unix.RUSAGE_THREAD, &after)
+		used := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+		fmt.Println(runs, used < 200*time.Millisecond)
+	},
+	"interrupted": func() { // by a signal that the kernel must give to another thread
+		var p [2]int
+		unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR1 - 1)}}, nil)
+		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {})
+		unix.Pipe(p[:])
+		pid := unp.Fork()
+		if pid == 0 {
+			unp.Sleep(100)
+		}
+		strike := func(call int) {
+			mainIn(call)
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		}
+		go strike(unix.SYS_READ)
+		_, err := unp.SysRead(p[0], make([]byte, 1))
+		fmt.Println(err)
+		go strike(unix.SYS_WAIT4)
+		_, err = unp.SysWait(nil)
+		fmt.Println(err)
+		unix.Kill(pid, unix.SIGKILL)
 	},
 	"blocked at its default": func() {
 		var set unix.Sigset_t
@@ -927,6 +1056,17 @@ var moreprograms = map[string]func(){
 		unix.Kill(unix.Getpid(), unix.SIGUSR2)
 		unp.Sleep(0)
 	},
+}
+
+// mainIn returns when main sleeps in the system call.
+func mainIn(call int) {
+	for {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", unix.Getpid()))
+		if strings.HasPrefix(string(b), fmt.Sprint(call, " ")) {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // collect keeps the garbage collector at work.
