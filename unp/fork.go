@@ -28,8 +28,9 @@ import (
 // (golang.org/issue/227), so SysFork executes the program again. The child enters main
 // from the top and retraces the path that its parent took, up to its fork.
 //
-// The path is a list of steps. Each is a call to socket, accept, fork, wait, sleep, pause,
-// alarm, sigprocmask, sigsuspend or Once: its place in the program, and what came of it.
+// The path is a list of steps. Each is a call to socket, bind, connect, accept, fork, wait,
+// sleep, pause, alarm, sigprocmask, sigsuspend or Once: its place in the program, and what
+// came of it.
 // The child's main makes the same calls, and each returns what its step holds, for example
 // the descriptor, which exec has kept at the same number. The other system calls do
 // nothing, because the parent has made them. Only sigaction does its work, since exec
@@ -42,9 +43,9 @@ import (
 // not grow.
 //
 // What the child needs to know is in one environment variable, in hexadecimal, which
-// the child removes before anything else. If that is longer than 4096 bytes, since
-// execve(2) limits the environment, it
-// is in a file in memory, and the variable has its descriptor.
+// the child removes before anything else. What is longer than 4096 bytes is in a file in
+// memory instead, because execve(2) limits the environment; then the variable has the
+// file's descriptor.
 const forkVar = "UNP_FORK"
 
 // A step is a call on main's path, and what came of it.

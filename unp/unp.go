@@ -15,9 +15,9 @@
 // The child of [Fork] is the same program, executed again. It runs main from the top and
 // retraces the path that its parent took. Until it has reached its Fork:
 //
-//   - Socket, Accept, Fork, SysWait, SysWaitpid, Sleep, Pause, Alarm, Sigprocmask,
-//     Sigsuspend and [Once] return what they returned in the parent.
-//   - Bind, Listen, Connect, Close, Writen, Fputs and the like do nothing.
+//   - Socket, Bind, Connect, Accept, Fork, SysWait, SysWaitpid, Sleep, Pause, Alarm,
+//     Sigprocmask, Sigsuspend and [Once] return what they returned in the parent.
+//   - Listen, Close, Writen, Fputs and the like do nothing.
 //   - Signal and SignalIntr do their work again. A child has only the handlers that main
 //     sets on the way to Fork.
 //   - What main prints through os.Stdout and os.Stderr is thrown away, unless the
@@ -39,15 +39,18 @@
 // Every signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE and signal
 // 33, which Go's runtime needs; if SIGSEGV comes, for example, the program prints a stack
 // trace and exits with status 2. A signal that was ignored when the program started stays
-// ignored if it is SIGHUP, SIGINT, SIGTSTP, SIGTTIN or SIGTTOU; the runtime has already
-// caught the others. To change a disposition, use [Signal] or [SignalIntr], not os/signal.
+// ignored if it is SIGHUP, SIGINT, SIGCONT, SIGTSTP, SIGTTIN or SIGTTOU; the runtime has
+// already caught the others. To change a disposition, use [Signal] or [SignalIntr], not
+// os/signal.
 //
 // A handler runs on a thread of its own, where even what is unsafe in C, such as printf,
 // is safe. It may call anything except Fork, Keep, Pause and Sigsuspend, and its Sleep is
 // not interrupted. main waits for it before and after each system call that main makes
-// through this package, so a handler that hangs holds up main, as in C. Outside this package
-// main does not wait, and os.Exit does not wait either: call Sleep(0) first. Two handlers may
-// run at the same time.
+// through this package, so a handler that hangs holds up main, as in C. If the handler was
+// set by SignalIntr, the call in which main sleeps fails with EINTR, and Pause, Sigsuspend
+// and Sleep end for any handler; all this also if the kernel gives the signal to another
+// thread, and up to 20 ms later in that case. Outside this package main does not wait, and
+// os.Exit does not wait either: call Sleep(0) first. Two handlers may run at the same time.
 //
 // # Limits
 //
@@ -59,6 +62,8 @@
 //   - A new child blocks signals until its main has reached Fork. The runtime unblocks
 //     some, among them SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM. If one of these
 //     arrives before then, it ends the child even if the parent catches or ignores it.
+//     SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN and SIGTTOU have their default effect
+//     then, and call no handler.
 //   - unix.PthreadSigmask blocks a signal for main's thread only; use [Sigprocmask].
 //   - A goroutine, or main, that loops without calling a function cannot be interrupted by
 //     the runtime, because SIGURG is at its default. With one processor, no handler runs

@@ -34,8 +34,8 @@ func Fork() int {
 
 // Sigprocmask blocks or unblocks signals for the process: how is unix.SIG_BLOCK,
 // unix.SIG_UNBLOCK or unix.SIG_SETMASK. The previous set is stored in *oldset. A blocked
-// signal stays pending, and is delivered once, however often it came. When it is
-// unblocked, main waits for its handler. On error Sigprocmask prints a message and exits.
+// signal stays pending, and its handler is called once when it is unblocked, however often
+// it came. On error Sigprocmask prints a message and exits.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) {
 	if err := sigprocmask(how, set, oldset); err != nil {
 		ErrSys(err, "sigprocmask error")
