@@ -46,11 +46,13 @@
 // A handler runs on a thread of its own, where even what is unsafe in C, such as printf,
 // is safe. It may call anything except Fork, Keep, Pause and Sigsuspend, and its Sleep is
 // not interrupted. main waits for it before and after each system call that main makes
-// through this package, so a handler that hangs holds up main, as in C. If the handler was
-// set by SignalIntr, the call in which main sleeps fails with EINTR, and Pause, Sigsuspend
-// and Sleep end for any handler; all this also if the kernel gives the signal to another
-// thread, and up to 20 ms later in that case. Outside this package main does not wait, and
-// os.Exit does not wait either: call Sleep(0) first. Two handlers may run at the same time.
+// through this package, so a handler that hangs holds up main, as in C. Outside this package
+// main does not wait, and os.Exit does not wait either: call Sleep(0) first. Two handlers may
+// run at the same time.
+//
+// After a handler set by SignalIntr, the call of this package in which main sleeps fails with
+// EINTR. Sleep, Pause and Sigsuspend end after any handler. If the kernel has given the signal
+// to a thread other than main's, this takes about 20 ms.
 //
 // # Limits
 //
