@@ -229,9 +229,9 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-// For ten seconds children end in crowds, and parent, children and clients are
-// stopped and continued at random; then every line has come back, and tcpserv04
-// has reaped every child.
+// For ten seconds children end in crowds, and parent, children and one client are stopped
+// and continued at random; then every line has come back, and tcpserv04 has reaped every
+// child.
 func TestStorm(t *testing.T) {
 	if !onOwnHost(t) {
 		return

@@ -1,7 +1,7 @@
 // Tcpcli01 is a TCP echo client: it sends each line of standard input to the
 // server and prints what comes back.
 //
-// Figure 5.4; notes: TCP Echo Client.
+// Figure 5.4; lecture notes: TCP Echo Client.
 package main
 
 import (

@@ -1,7 +1,7 @@
 // Tcpcli04 makes five connections and uses the first; when it ends, five
 // children of the server end at once.
 //
-// Figure 5.9; notes: wait and waitpid Functions.
+// Figure 5.9; lecture notes: wait and waitpid Functions.
 package main
 
 import (

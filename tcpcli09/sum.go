@@ -3,7 +3,7 @@ package main
 import "encoding/binary"
 
 // args is what the client sends, and result is what the server sends back. On 64-bit
-// Linux a long of C is an int64.
+// Linux a C long is an int64.
 //
 // Figure 5.18.
 type args struct {

@@ -1,7 +1,7 @@
-// Tcpcli10 resets its connection at the end instead of closing it: SO_LINGER
-// with a time of 0 makes the close an RST.
+// Tcpcli10 resets its connection at the end: SO_LINGER with a time of 0 makes the close
+// send an RST instead of a FIN.
 //
-// Section 5.11; notes: Conn Abort before accept Returns.
+// Section 5.11; lecture notes: Conn Abort before accept Returns.
 package main
 
 import (

@@ -9,7 +9,7 @@ import (
 
 // strCli is str_cli with two writes for each line.
 //
-// Figure 5.14; notes: SIGPIPE Signal.
+// Figure 5.14; lecture notes: SIGPIPE Signal.
 func strCli(fp *bufio.Reader, sockfd int) {
 	sendline, recvline := make([]byte, unp.MAXLINE), make([]byte, unp.MAXLINE)
 

@@ -1,7 +1,7 @@
 // Tcpcli11 writes each line in two parts: the second part goes to a socket that
 // has been reset if the server's process is gone.
 //
-// Section 5.13, with the function of Figure 5.14; notes: SIGPIPE Signal.
+// Section 5.13, with the function of Figure 5.14; lecture notes: SIGPIPE Signal.
 package main
 
 import (

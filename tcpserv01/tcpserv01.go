@@ -1,7 +1,7 @@
 // Tcpserv01 is a TCP echo server that forks a child for each client; its children
 // become zombies when they end.
 //
-// Figure 5.2; notes: TCP Echo Server.
+// Figure 5.2; lecture notes: TCP Echo Server.
 package main
 
 import (

@@ -9,7 +9,7 @@ import (
 
 // sigChld waits for one child, although the signal may stand for several.
 //
-// Figure 5.7; notes: Handling SIGCHLD Signals.
+// Figure 5.7; lecture notes: Handling SIGCHLD Signals.
 func sigChld(signo unix.Signal) {
 	var pid int
 	var stat unix.WaitStatus

@@ -1,6 +1,6 @@
 // Tcpserv02 catches SIGCHLD, and ends when the signal interrupts accept.
 //
-// Section 5.9, with the handler of Figure 5.7; notes: Handling SIGCHLD Signals.
+// Section 5.9, with the handler of Figure 5.7; lecture notes: Handling SIGCHLD Signals.
 package main
 
 import (

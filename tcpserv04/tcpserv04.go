@@ -1,7 +1,7 @@
 // Tcpserv04 is the final version of the TCP echo server: it handles EINTR from
 // accept and leaves no zombies.
 //
-// Figure 5.12, with the handler of Figure 5.11; notes: wait and waitpid Functions.
+// Figure 5.12, with the handler of Figure 5.11; lecture notes: wait and waitpid Functions.
 package main
 
 import (

@@ -9,7 +9,7 @@ import (
 
 // sigChld waits for every child that has ended, however many signals came.
 //
-// Figure 5.11; notes: wait and waitpid Functions.
+// Figure 5.11; lecture notes: wait and waitpid Functions.
 func sigChld(signo unix.Signal) {
 	var pid int
 	var stat unix.WaitStatus

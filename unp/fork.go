@@ -23,29 +23,30 @@ import (
 
 // fork(2) on top of exec.
 //
-// A fork in C duplicates the process, and two return from it. Go's runtime has several
-// threads, of which fork would duplicate only the one that calls it
-// (golang.org/issue/227), so SysFork executes the program again. The child enters main
-// from the top and retraces the path that its parent took, up to its fork.
+// A fork in C duplicates the process, and both processes return from it. Go's runtime has
+// several threads, of which fork would duplicate only the one that calls it
+// (golang.org/issue/227), so SysFork executes the program again. The child enters main from
+// the top and retraces the path that its parent took, up to its fork.
 //
 // The path is a list of steps. Each is a call to socket, bind, connect, accept, fork, wait,
 // sleep, pause, alarm, sigprocmask, sigsuspend or Once: its place in the program, and what
 // came of it.
 // The child's main makes the same calls, and each returns what its step holds, for example
 // the descriptor, which exec has kept at the same number. The other system calls do
-// nothing, because the parent has made them. Only sigaction does its work, since exec
-// drops handlers. The last step is the fork that made this process. It returns 0, and
-// from there on the process is the child of the listing. If main reaches a different
-// place than it did in the parent, the child ends with a message that names both.
+// nothing, because the parent has made them, except that SysRead ends the child. Only
+// sigaction does its work, since exec drops handlers. The last step is the fork that made
+// this process. It returns 0, and from there on the process is the child of the listing. If
+// main reaches a different place than it did in the parent, the child ends with a message
+// that names both.
 //
 // A descriptor that has been closed stays on the path, because main will ask for it
-// again on its way. Only the rounds of a server are forgotten, so that its path does
-// not grow.
+// again on its way. Only a server's finished rounds are forgotten (see remember), so that
+// its path does not grow.
 //
-// What the child needs to know is in one environment variable, in hexadecimal, which
-// the child removes before anything else. What is longer than 4096 bytes is in a file in
-// memory instead, because execve(2) limits the environment; then the variable has the
-// file's descriptor.
+// One environment variable holds, in hexadecimal, what the child needs to know. The child
+// removes it first. If the value is longer than 4096 bytes, it is in a file in memory
+// instead, because execve(2) limits the environment, and the variable names the file's
+// descriptor.
 const forkVar = "UNP_FORK"
 
 // A step is a call on main's path, and what came of it.
@@ -61,7 +62,7 @@ type step struct {
 // fields returns pointers to all that a child gets of a step.
 func (s *step) fields() []any { return []any{&s.At, &s.N, &s.Errno, &s.Kind, &s.Open, &s.Values} }
 
-// The kinds of steps, for what happens when a handler returns while main takes one.
+// The kinds of steps. They decide what happens if a handler returns while main takes one.
 const (
 	none = iota // main is taking none
 	plain
@@ -89,7 +90,7 @@ var (
 	// What a child has from its parent besides the path.
 	comm    [16]byte // the name that ps shows, which exec would change to "exe"
 	mask    uint64   // the signals that main's thread blocks
-	ignored uint64   // those that the first process of the line found ignored
+	ignored uint64   // the signals that the first process, which no Fork made, found ignored
 	first   string   // the directory in which it started
 )
 
@@ -119,7 +120,7 @@ func init() {
 	}
 	retracing.Store(true)
 	asInC()
-	unix.Chdir(first) // main may change it again; if the directory is gone, all stays as it is
+	unix.Chdir(first) // main changes it again on its way; if first is gone, the directory stays
 	if os.Getenv("UNP_PRINT") == "" {
 		speak = silence()
 	}
@@ -144,8 +145,8 @@ func parse(value string) bool {
 	return state != nil && rest != nil
 }
 
-// silence lets vanish what main prints again on its way. It changes the contents of
-// the two files, not the variables, so that a bufio.Writer or a log.Logger that main
+// silence throws away what main prints again on its way. It changes the two os.Files, not
+// the variables os.Stdout and os.Stderr, so that a bufio.Writer or a log.Logger that main
 // makes meanwhile can print later.
 func silence() (undo func()) {
 	null, _ := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
@@ -158,10 +159,13 @@ func silence() (undo func()) {
 	out, err := *nowhere, *nowhere
 	swap := func() { *stdout, *stderr, out, err = out, err, *stdout, *stderr }
 	swap()
-	return swap // which keeps nowhere: the collector would close its descriptor, whatever that is by then
+	// swap keeps nowhere from the collector, which would close its descriptor, by then
+	// perhaps another file's.
+	return swap
 }
 
-// SysFork is the system call fork. It returns -1 and the error if it fails.
+// SysFork stands for the system call fork. It returns what [Fork] does, or -1 and the error
+// if it fails.
 func SysFork() (int, error) {
 	var s step
 	if !onMain() || taking.Load() != none {
@@ -225,8 +229,8 @@ func handOver(last step) (value string, f *os.File) {
 }
 
 // arrive ends the retracing: main has reached its fork. A signal that has come early
-// now finds its handler. SIGCHLD's catcher is left to this process's own fork, because
-// it takes threads, and there are no children before.
+// now finds its handler. SIGCHLD's catcher starts only at this process's own first fork: it
+// takes threads, and before that fork there are no children.
 func arrive() {
 	speak()
 	if current != first {
@@ -291,9 +295,9 @@ func anotherPath(at, parents place) {
 	ErrQuit("fork error: main took a different path in the child: line %d, where the parent was at line %d", at.Line, parents.Line)
 }
 
-// remember adds a step to the path. If that is an accept, it then forgets the rounds of
-// a server: the steps from one place until main reaches it again, if there was an accept,
-// once all their descriptors are closed.
+// remember adds a step to the path. If that is an accept, it then forgets a server's
+// finished rounds. A round is the steps from one place until main reaches that place again,
+// with an accept among them. It is finished when all its descriptors are closed.
 func remember(s step) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -346,17 +350,18 @@ func here() (at place) {
 func onMain() bool { return here() != place{} }
 
 // Once calls do and returns its result. A child that retraces main gets the same result
-// and does not call do. Before [Fork], put into Once anything outside this package that
-// must happen once, or whose result the child needs: make a pipe, read a line, lock a
-// file, ask for the time. In a handler Once just calls do.
+// and does not call do. Before [Fork], put into Once what must happen only once, or what
+// gives a result that the child needs, unless it is a step of this package: making a pipe,
+// reading a line (with Readline, too), locking a file, asking for the time. In a handler
+// Once just calls do.
 //
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno,
 // an array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or
 // structs. With anything else Once prints a message and exits. The child does not get what
-// do has stored in main's variables. Calls to this package from inside do count as part of
-// the same step; Fork, Signal and Keep must not be among them. A server's child has the
-// results of its own round only; [Keep] is for what earlier rounds have left. A
-// descriptor that is closed on exec is not the child's: use unix.Open and unix.Pipe, not
+// do has stored in main's variables. If the function calls this package, those calls are
+// part of the same step. It must not call Fork, Signal, SignalIntr or Keep. A server's
+// child has the results of its own round only; [Keep] is for what earlier rounds have left.
+// A descriptor that is closed on exec is not the child's: use unix.Open and unix.Pipe, not
 // os.Open and os.Pipe.
 func Once[T any](do func() T) (v T) {
 	new(step).take(plain, func() (int, error) {
@@ -371,11 +376,11 @@ func OnceFunc(do func()) { Once(func() struct{} { do(); return struct{}{} }) }
 
 // Keep takes pointers to variables whose values a child is to inherit. When [Fork] returns
 // in the child, they hold the values that they had in the parent at that moment, as all
-// memory does after a fork in C. The parent's are never changed. Before Fork returns, main
-// in the child uses its own values; if its path depends on them, the child says so and exits.
-// The types are those of [Once]. Call Keep once for each variable: a call in a loop keeps
-// the variables of its last round. Anything that is not a pointer, or is nil, ends the
-// program with a message.
+// memory does after a fork in C. Keep never changes the parent's variables. Before Fork
+// returns, main in the child uses the values that it computes; if they lead it to a
+// different place, the child says so and exits. The types are those of [Once]. Call Keep
+// once for each variable: a call in a loop keeps the variables of its last round. Anything
+// that is not a pointer, or is nil, ends the program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == (place{}) || taking.Load() != none {
@@ -390,7 +395,7 @@ func Keep(vars ...any) {
 	kept[at] = vars
 }
 
-// restore gives the variables that a child keeps the values that its parent's had.
+// restore sets the variables that Keep was given to the values that they had in the parent.
 func restore(values []byte) {
 	for len(values) > 0 {
 		var at place
@@ -403,8 +408,8 @@ func restore(values []byte) {
 	}
 }
 
-// encode appends the values of the variables to which the pointers point, each behind
-// its length in bytes, which is -1 for nil.
+// encode appends the values of the variables to which the pointers point, each after its
+// length in bytes, which is -1 for nil.
 func encode(b []byte, pointers ...any) []byte {
 	for _, p := range pointers {
 		value := memory(reflect.ValueOf(p).Elem())

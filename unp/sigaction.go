@@ -21,9 +21,9 @@ import (
 // calls is the runtime's, because a Go function cannot run where a signal strikes. The
 // runtime hands the signal to package os/signal, which passes it on to a goroutine, the
 // signal's catcher. The catcher calls the handler, on a thread of its own, where even
-// what is unsafe in C, such as printf, is safe. Before and after each system call that
-// main makes through unp it waits for the handlers of the signals that have come, as in
-// C, where main is what a handler interrupts.
+// what is unsafe in C, such as printf, is safe. Before and after each system call that main
+// makes through unp, main waits for the handlers of the signals that have come, as in C,
+// where main is what a handler interrupts.
 
 // sigactiont is struct sigaction without sa_mask, which the listings leave empty. No
 // handler interrupts itself.
@@ -38,8 +38,8 @@ type ksigaction struct{ handler, flags, restorer, mask uint64 }
 
 const _SA_RESTART = 0x10000000
 
-// sigThread is a signal with which the runtime has its threads make a system call. A
-// thread that gets it for another reason does nothing, and neither does main.
+// sigThread is a signal with which the runtime has its threads make a system call. A thread
+// that gets it for another reason, such as main's from wakeMain, does nothing.
 const sigThread unix.Signal = 33
 
 // A catcher calls the handler of one signal.
@@ -54,10 +54,10 @@ var (
 	goAction ksigaction      // how the runtime catches any signal
 	catchers [1 + 64]catcher // by signal number
 	mu       sync.Mutex      // a handler, on its own thread, may call what main calls
-	caught   atomic.Uint64   // those whose catchers have started
-	blocked  atomic.Uint64   // what main blocks
-	returned atomic.Uint32   // how many handlers have
-	seen     atomic.Uint32   // how many had when main last waited for them
+	caught   atomic.Uint64   // the signals whose catchers have started
+	blocked  atomic.Uint64   // the signals that main blocks
+	returned atomic.Uint32   // how many handlers have returned
+	seen     atomic.Uint32   // what returned was when main last waited for handlers
 	taking   atomic.Int32    // the kind of the step that main is taking, or of another call
 
 	// The signals that the runtime needs.
@@ -92,7 +92,7 @@ func sigaction(signo unix.Signal, act, oact *sigactiont) error {
 		if taking.Load() != none {
 			ErrQuit("signal error: main cannot call Signal inside Once, because a child would not call it")
 		}
-		waitHandlers() // a signal that has come by now is for the handler before
+		waitHandlers() // a signal that has already come is for the previous handler
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -119,7 +119,8 @@ func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(oact)), 8, 0, 0)
 }
 
-// sigmask changes the signals that the calling thread blocks, and returns those before.
+// sigmask changes the signals that the calling thread blocks, and returns those that it
+// blocked before.
 func sigmask(how int, set uint64) uint64 {
 	var old unix.Sigset_t
 	unix.PthreadSigmask(how, &unix.Sigset_t{Val: [16]uint64{set}}, &old)
@@ -127,8 +128,9 @@ func sigmask(how int, set uint64) uint64 {
 }
 
 // start begins to catch a signal, unless it is at its default or ignored. (SIGPIPE is
-// caught even so: os.File asks the runtime, not the kernel, whether to die of EPIPE.)
-// While main retraces, nothing is caught. Notify may set a disposition of its own.
+// caught even if it is ignored: os.File asks the runtime, not the kernel, whether to die of
+// EPIPE.) While main retraces, nothing is caught. Notify may set a disposition of its own,
+// so install calls start first.
 func (c *catcher) start(signo unix.Signal) {
 	if c.pending == nil && !retracing.Load() && (c.kernel.handler > 1 || c.kernel.handler == 1 && signo == unix.SIGPIPE) {
 		wake := make(chan os.Signal, 1)
@@ -175,8 +177,8 @@ func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	}
 }
 
-// waitHandlers lets main stand still while a handler runs, except that of a signal that
-// main blocks. Only main calls it: a handler, on its own thread, does not wait.
+// waitHandlers makes main wait while a handler runs, unless main blocks that handler's
+// signal. Only main calls it: a handler, on its own thread, does not wait.
 func waitHandlers() {
 	signals := caught.Load()
 	if signals == 0 || taking.Load() == fork {
@@ -205,9 +207,9 @@ func waitHandlers() {
 	seen.Store(returned.Load())
 }
 
-// wakeMain interrupts main's system call. With SA_RESTART the kernel makes the call again,
-// with 0 it fails with EINTR. wakeMain does not use tgkill, since in a program built with
-// cgo the C library takes sigThread from tgkill for its own.
+// wakeMain interrupts main's system call. If flags is SA_RESTART, the kernel makes the call
+// again; if it is 0, the call fails with EINTR. wakeMain does not use tgkill, since in a
+// program built with cgo the C library takes sigThread from tgkill for its own.
 func wakeMain(flags uint64) {
 	var act ksigaction
 	rtSigaction(sigThread, nil, &act)

@@ -9,11 +9,10 @@ import (
 )
 
 // The system calls beneath the wrappers: in C, the functions with a small letter.
-// Each is the kernel's, with two rules that are kept here and nowhere else. Before and
-// after the call, main waits for the handlers of the signals that have come
-// (sigaction.go). A child that retraces main does not make the call (fork.go). Those that
-// are steps return what they returned in the parent, and the others succeed without doing
-// anything.
+// Each is the kernel's, with two rules. Before and after the call, main waits for the
+// handlers of the signals that have come (sigaction.go). A child that retraces main does
+// not make the call (fork.go). Those that are steps return what they returned in the
+// parent, SysRead ends the child, and the others succeed without doing anything.
 
 // call makes a system call that a child skips while it retraces main.
 func call(do func() error) error {

@@ -1,14 +1,14 @@
 //go:build linux && (amd64 || arm64)
 
-// Package unp is a Go port of the library files that chapter 5 of UNIX Network
-// Programming, volume 1, third edition, uses: one Go file for each C file of the book's
-// lib directory. A function whose C name begins with a capital letter checks the result
-// of its system call. If the call fails, the function prints C's message and the error's
-// text on standard error and exits with status 1. The names SysSocket, SysAccept and so
-// on stand for C's small letters: the system calls themselves, which return the error.
+// Package unp is a Go port of the library files that chapter 5 of UNIX Network Programming,
+// volume 1, third edition, uses. Most of its files are named after C files in the book's
+// lib directory. A function whose C name begins with a capital letter checks the result of
+// its system call. If the call fails, the function prints C's message and the error's text
+// on standard error and exits with status 1. SysSocket, SysAccept and so on are what C
+// writes with a small letter: the system calls themselves, which return the error.
 //
-// Three files stand for what the kernel gives C but Go lacks: sys.go has the system calls,
-// fork.go has fork(2), and sigaction.go has sigaction(2).
+// Three files stand for the kernel: sys.go has the system calls, fork.go has fork(2), and
+// sigaction.go has sigaction(2).
 //
 // # Fork
 //
@@ -24,15 +24,16 @@
 //     environment variable UNP_PRINT is set.
 //   - Readline, Fgets, Readn and SysRead end the child with a message. What Readline or
 //     Fgets has read ahead inside Once stays with the parent.
-//   - Everything else happens again: main opens a file again, sleeps in time.Sleep again,
-//     prints with println again, and initializes its packages again. Put it inside Once.
-//   - Variables hold what main computes on its way. In a server's child, that is one round
-//     of the loop around Accept. Give a counter to [Keep].
+//   - Everything else happens again: packages are initialized, and main opens files, sleeps
+//     in time.Sleep and prints with println. What must happen only once goes into Once.
+//   - Variables hold what main computes on its way. A server's child usually makes only the
+//     last round of the loop around Accept, so a counter starts over. Give it to [Keep].
 //
 // If main reaches a different place in the child than it did in the parent, the child
-// prints both line numbers and exits. Only main can fork, because a child cannot retrace
-// a goroutine or a handler. If main waits outside this package, for example in a loop
-// around time.Sleep, for what a handler sets, the child waits forever.
+// prints both line numbers and exits. If main ends on its way, the child says nothing. Only
+// main can fork, because a child cannot retrace a goroutine or a handler. If main waits for
+// what a handler sets, but outside this package, for example in a loop around time.Sleep,
+// the child waits forever.
 //
 // # Signals
 //
@@ -50,22 +51,24 @@
 // main does not wait, and os.Exit does not wait either: call Sleep(0) first. Two handlers may
 // run at the same time.
 //
-// After a handler set by SignalIntr, the call of this package in which main sleeps fails with
-// EINTR. Sleep, Pause and Sigsuspend end after any handler. If the kernel has given the signal
-// to a thread other than main's, this takes about 20 ms.
+// A handler set by SignalIntr, or by Signal for SIGALRM, makes the call of this package in
+// which main sleeps fail with EINTR. Any handler ends Sleep, Pause and Sigsuspend. If the
+// kernel gives the signal to a thread other than main's, this happens some 20 ms later.
 //
 // # Limits
 //
 //   - A loop that does not call Accept, or that never closes its connections, keeps its
-//     rounds on the path, which takes memory. Each Fork then takes longer, in proportion.
-//   - A SIGCHLD that a child gets before its own first Fork is not handled. A handler for
-//     SIGPROF is never called, because the runtime keeps that signal for its profiler. A
-//     handler for SIGURG is also called when the runtime interrupts a thread.
+//     rounds on the path, which takes memory. Each Fork then takes longer, in proportion to
+//     their number.
+//   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before
+//     the child's own first Fork. A handler for SIGPROF is never called, because the
+//     runtime keeps that signal for its profiler. A handler for SIGURG is also called when
+//     the runtime interrupts a thread.
 //   - A new child blocks signals until its main has reached Fork. The runtime unblocks
 //     some, among them SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM. If one of these
-//     arrives before then, it ends the child even if the parent catches or ignores it.
-//     SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN and SIGTTOU have their default effect
-//     then, and call no handler.
+//     arrives before then, it ends the child even if the parent catches it, or ignores it
+//     and the child has not yet repeated that call to Signal. SIGCONT, SIGURG, SIGWINCH,
+//     SIGTSTP, SIGTTIN and SIGTTOU have their default effect then, and call no handler.
 //   - unix.PthreadSigmask blocks a signal for main's thread only; use [Sigprocmask].
 //   - A goroutine, or main, that loops without calling a function cannot be interrupted by
 //     the runtime, because SIGURG is at its default. With one processor, no handler runs
@@ -73,14 +76,17 @@
 //   - This package does not queue real-time signals.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
 //   - A descriptor that is closed on exec is not the child's. [Socket] drops SOCK_CLOEXEC,
-//     but FD_CLOEXEC, os.Open and os.Pipe deprive the child of the descriptor. A dup
-//     before Fork is made again. In a child, descriptor 63 is in use.
-//   - setpgid by the parent fails with EACCES, since the child has executed a program.
-//   - A child that repeats Setsid or Setpgid has a process group of its own, so waitpid(0)
-//     and kill(0) of its parent miss it. Put these calls inside Once.
+//     but a descriptor with FD_CLOEXEC does not reach the child, nor does one that os.Open
+//     or os.Pipe has made inside Once. If main calls unix.Dup before Fork, the child does
+//     so again. In a child, descriptor 63 is in use.
+//   - If the parent calls setpgid for the child, that fails with EACCES, since the child
+//     has executed a program.
+//   - A child that repeats Setsid or Setpgid has a process group of its own, so its
+//     parent's waitpid(0) and kill(0) miss it. Put these calls inside Once.
 //   - Close standard descriptors with [Close]. After both os.Stdin.Close and
 //     os.Stdout.Close, Fork does not return before the child has ended.
-//   - Fork needs /proc, even after chroot, and two free descriptors.
+//   - Fork needs /proc, even after chroot, and two free descriptors, or three if the path
+//     is long.
 package unp
 
 import "golang.org/x/sys/unix"

@@ -13,7 +13,8 @@ var Stdin = bufio.NewReaderSize(myRead(0), MAXLINE)
 
 // Fgets reads a line into *ptr, with its newline, but at most n-1 bytes; it returns
 // the line, or nil at the end of input (Figure 5.5). Every byte is data, including NUL.
-// After EINTR it reads on, where C's fgets fails. On any other error it prints "fgets error" and exits.
+// After EINTR it reads on, where C's fgets fails. On any other error it prints "fgets
+// error" and exits.
 func Fgets(ptr *[]byte, n int, stream *bufio.Reader) []byte {
 	if err := readline(stream, ptr, n); err != nil {
 		ErrSys(err, "fgets error")
