@@ -548,7 +548,7 @@ var programs = map[string]func(){
 	// Signals.
 
 	"handler": func() { // the child's handler is its parent's
-		caught := make(chan bool)
+		caught := make(chan bool, 1) // main may still be in Fork, which waits for the handler
 		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
 			wait()
 			caught <- true
