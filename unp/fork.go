@@ -350,18 +350,18 @@ func here() (at place) {
 func onMain() bool { return here() != place{} }
 
 // Once calls do and returns its result. A child that retraces main gets the same result
-// and does not call do. Before [Fork], put into Once what must happen only once, or what
-// gives a result that the child needs, unless it is a step of this package: making a pipe,
-// reading a line (with Readline, too), locking a file, asking for the time. In a handler
-// Once just calls do.
+// and does not call do. Before [Fork], put into Once whatever must happen only once or
+// gives a result that the child needs: making a pipe, reading a line (with Readline, too),
+// locking a file, asking for the time. Calls such as Socket and Accept, whose results the
+// child gets anyway, need no Once. In a handler Once just calls do.
 //
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno,
 // an array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or
 // structs. With anything else Once prints a message and exits. The child does not get what
-// do has stored in main's variables. If the function calls this package, those calls are
-// part of the same step. It must not call Fork, Signal, SignalIntr or Keep. A server's
-// child has the results of its own round only; [Keep] is for what earlier rounds have left.
-// A descriptor that is closed on exec is not the child's: use unix.Open and unix.Pipe, not
+// do has stored in main's variables. do may call this package, and the child skips those
+// calls too, but do must not call Fork, Signal, SignalIntr or Keep. A server's child has
+// the results of its own round only; [Keep] is for what earlier rounds have left. A
+// descriptor that is closed on exec is not the child's: use unix.Open and unix.Pipe, not
 // os.Open and os.Pipe.
 func Once[T any](do func() T) (v T) {
 	new(step).take(plain, func() (int, error) {

@@ -22,8 +22,8 @@
 //     sets on the way to Fork.
 //   - What main prints through os.Stdout and os.Stderr is thrown away, unless the
 //     environment variable UNP_PRINT is set.
-//   - Readline, Fgets, Readn and SysRead end the child with a message. What Readline or
-//     Fgets has read ahead inside Once stays with the parent.
+//   - Readline, Readn, SysRead and, on Stdin, Fgets end the child with a message. What
+//     Readline or Fgets has read ahead inside Once stays with the parent.
 //   - Everything else happens again: packages are initialized, and main opens files, sleeps
 //     in time.Sleep and prints with println. What must happen only once goes into Once.
 //   - Variables hold what main computes on its way. A server's child usually makes only the
@@ -31,9 +31,10 @@
 //
 // If main reaches a different place in the child than it did in the parent, the child
 // prints both line numbers and exits. If main ends on its way, the child says nothing. Only
-// main can fork, because a child cannot retrace a goroutine or a handler. If main waits for
-// what a handler sets, but outside this package, for example in a loop around time.Sleep,
-// the child waits forever.
+// main can fork, because a child cannot retrace a goroutine or a handler. A goroutine that
+// makes one of the calls of the first item before main has reached Fork ends the child with
+// a message. If main waits outside this package for what a handler sets, for example in a
+// loop around time.Sleep, the child waits forever.
 //
 // # Signals
 //
@@ -51,9 +52,10 @@
 // main does not wait, and os.Exit does not wait either: call Sleep(0) first. Two handlers may
 // run at the same time.
 //
-// A handler set by SignalIntr, or by Signal for SIGALRM, makes the call of this package in
-// which main sleeps fail with EINTR. Any handler ends Sleep, Pause and Sigsuspend. If the
-// kernel gives the signal to a thread other than main's, this happens some 20 ms later.
+// A handler set by SignalIntr, or by Signal for SIGALRM, makes the system call in which
+// main sleeps fail with EINTR; Fgets, Fputs, Readline, Readn, Writen and StrEcho then make
+// it again. Any handler ends Sleep, Pause and Sigsuspend. If the kernel gives the signal to
+// a thread other than main's, this happens some 20 ms later.
 //
 // # Limits
 //
@@ -66,9 +68,10 @@
 //     the runtime interrupts a thread.
 //   - A new child blocks signals until its main has reached Fork. The runtime unblocks
 //     some, among them SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM. If one of these
-//     arrives before then, it ends the child even if the parent catches it, or ignores it
-//     and the child has not yet repeated that call to Signal. SIGCONT, SIGURG, SIGWINCH,
-//     SIGTSTP, SIGTTIN and SIGTTOU have their default effect then, and call no handler.
+//     arrives before then, it ends the child, even if the parent catches it. If the parent
+//     ignores it, it ends the child only before the child has repeated that call to Signal.
+//     SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN and SIGTTOU have their default effect
+//     then, and call no handler.
 //   - unix.PthreadSigmask blocks a signal for main's thread only; use [Sigprocmask].
 //   - A goroutine, or main, that loops without calling a function cannot be interrupted by
 //     the runtime, because SIGURG is at its default. With one processor, no handler runs
@@ -78,7 +81,7 @@
 //   - A descriptor that is closed on exec is not the child's. [Socket] drops SOCK_CLOEXEC,
 //     but a descriptor with FD_CLOEXEC does not reach the child, nor does one that os.Open
 //     or os.Pipe has made inside Once. If main calls unix.Dup before Fork, the child does
-//     so again. In a child, descriptor 63 is in use.
+//     so again. In a child, descriptor 63 is usually in use.
 //   - If the parent calls setpgid for the child, that fails with EACCES, since the child
 //     has executed a program.
 //   - A child that repeats Setsid or Setpgid has a process group of its own, so its
@@ -99,8 +102,8 @@ const (
 	INADDR_ANY = 0    // every interface, in host byte order
 )
 
-// SockaddrIn is struct sockaddr_in (Figure 3.1), in network byte order: Family
-// is sin_family, Port is sin_port, Addr is sin_addr.
+// SockaddrIn is struct sockaddr_in (Figure 3.1): Family is sin_family; Port is sin_port and
+// Addr is sin_addr, both in network byte order.
 type SockaddrIn = unix.RawSockaddrInet4
 
 // SizeofSockaddrIn is sizeof(struct sockaddr_in), in bytes (Figure 3.1).
@@ -109,5 +112,5 @@ const SizeofSockaddrIn = unix.SizeofSockaddrInet4
 // Socklen is socklen_t, the size of a socket address in bytes (Figure 3.2).
 type Socklen = uint32
 
-// Sigfunc is a signal handler, SIG_DFL or SIG_IGN (Figure 5.6).
+// Sigfunc is a disposition: either a signal handler, or SIG_DFL or SIG_IGN (Figure 5.6).
 type Sigfunc func(signo unix.Signal)

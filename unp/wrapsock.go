@@ -40,9 +40,9 @@ func Connect(fd int, sa *SockaddrIn, salen Socklen) {
 	}
 }
 
-// Listen makes the socket accept connections, and gives the kernel backlog as the number of
-// them that may wait for Accept (Figure 4.9). The environment variable LISTENQ overrides
-// backlog. If LISTENQ is not a number, or on error, Listen prints a message and exits.
+// Listen makes the socket accept connections; backlog tells the kernel how many of them may
+// wait for Accept (Figure 4.9). The environment variable LISTENQ overrides backlog. If
+// LISTENQ is not a number, or on error, Listen prints a message and exits.
 func Listen(fd, backlog int) {
 	// can override 2nd argument with environment variable
 	if ptr, ok := os.LookupEnv("LISTENQ"); ok {
