@@ -69,9 +69,9 @@
 //   - A new child blocks signals until its main has reached Fork. The runtime unblocks
 //     some, among them SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM. If one of these
 //     arrives before then, it ends the child, even if the parent catches it. If the parent
-//     ignores it, it ends the child only before the child has repeated that call to Signal.
-//     SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN and SIGTTOU have their default effect
-//     then, and call no handler.
+//     ignores it, it ends the child only if it arrives before the child has repeated the
+//     call to Signal that ignores it. SIGCONT, SIGURG, SIGWINCH, SIGTSTP, SIGTTIN and
+//     SIGTTOU have their default effect then, and call no handler.
 //   - unix.PthreadSigmask blocks a signal for main's thread only; use [Sigprocmask].
 //   - A goroutine, or main, that loops without calling a function cannot be interrupted by
 //     the runtime, because SIGURG is at its default. With one processor, no handler runs
