@@ -98,18 +98,13 @@ func prepare(dir string) (reasons []string) {
 			reasons = append(reasons, tool+" is not installed; the test command in README.md installs it")
 		}
 	}
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", bin+"/", "./...",
+	// With -trimpath, as the blocks build: on a new machine that takes a while, the first
+	// time, and no block waits for it.
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin+"/", "./...",
 		"./lab/testdata/forks", "./lab/testdata/empty", "./lab/testdata/netecho", "./lab/testdata/waiting")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return append(reasons, fmt.Sprintf("go build: %v\n%s", err, out))
-	}
-	// What the blocks build, they build with -trimpath. On a new machine that takes a
-	// while, the first time, and no block waits for it.
-	build = exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin+"/", "./...")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		return append(reasons, fmt.Sprintf("go build -trimpath: %v\n%s", err, out))
 	}
 	if out, err := exec.Command("./host", "true").CombinedOutput(); err != nil && len(reasons) == 0 {
 		noHost = strings.Split(strings.TrimSpace(strings.ReplaceAll(string(out), "lab/host: ", "")), "\n")

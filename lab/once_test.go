@@ -112,9 +112,6 @@ func TestRefused(t *testing.T) {
 		"goroutine":           `a goroutine of the child calls unp before main has reached Fork`,
 	} {
 		p := forks(t, "refused", what)
-		if what == "kept later" {
-			p = forks(t, what)
-		}
 		if status := p.end(); status != 1 || p.out.String() != "" || !regexp.MustCompile(`^(fork|signal|pause) error: `+sentence+`\n$`).MatchString(p.err.String()) {
 			t.Errorf("%s: status %d, %q, %q", what, status, p.out.String(), p.err.String())
 		}

@@ -58,7 +58,7 @@ var (
 	blocked  atomic.Uint64   // the signals that main blocks
 	returned atomic.Uint32   // how many handlers have returned
 	seen     atomic.Uint32   // what returned was when main last waited for handlers
-	taking   atomic.Int32    // the kind of the step that main is taking, or of another call
+	taking   atomic.Int32    // the kind of the step that main is taking, or slow in a call that is none
 
 	// The signals that the runtime needs.
 	needed = bit(unix.SIGSEGV) | bit(unix.SIGBUS) | bit(unix.SIGFPE) | bit(sigThread)

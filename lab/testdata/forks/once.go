@@ -386,6 +386,12 @@ var moreprograms = map[string]func(){
 			unp.Keep(p)
 		case "kept 7":
 			unp.Keep(7)
+		case "kept later": // a value of a type that Keep would refuse, and a handler is set
+			var err error
+			unp.Keep(&err)
+			unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
+			err = errors.New("")
+			unp.Fork()
 		case "Keep in a handler":
 			unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Keep(new(int)) })
 			unix.Kill(unix.Getpid(), unix.SIGUSR1)
@@ -746,13 +752,6 @@ var moreprograms = map[string]func(){
 		}
 		inChild(func() { fmt.Println(taken, bound, connected) })
 		fmt.Println(taken, bound, connected)
-	},
-	"kept later": func() { // a value of a type that Keep would refuse, and a handler is set
-		var err error
-		unp.Keep(&err)
-		unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
-		err = errors.New("")
-		unp.Fork()
 	},
 	"ends before": func() { // the child, without a word but for UNP_PRINT
 		_, err := os.Stat(os.Args[2])
