@@ -342,11 +342,11 @@ func TestSIGPIPE(t *testing.T) {
 		stderr string
 	}{
 		"default": {"", 128 + 13, ""},
-		"ignored": {"unp.Signal(unix.SIGPIPE, unp.SIG_IGN)", 1, "writen error: Broken pipe\n"},
+		"ignored": {"unp.Signal(unix.SIGPIPE, sys.SIG_IGN)", 1, "writen error: Broken pipe\n"},
 		"handled": {`unp.Signal(unix.SIGPIPE, func(unix.Signal) { println("caught SIGPIPE") })`, 1,
 			"caught SIGPIPE\nwriten error: Broken pipe\n"},
 		"default again": {`unp.Signal(unix.SIGPIPE, func(unix.Signal) { println("caught SIGPIPE") })
-			unp.Signal(unix.SIGPIPE, unp.SIG_DFL)`, 128 + 13, ""},
+			unp.Signal(unix.SIGPIPE, sys.SIG_DFL)`, 128 + 13, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			program := "tcpcli11"

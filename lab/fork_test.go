@@ -363,8 +363,8 @@ func TestForkErrors(t *testing.T) {
 	forks(t, "another caller", filepath.Join(t.TempDir(), "file")).ends(0, "its status is 1\n", fmt.Sprintf(anotherPath, fork, fork))
 	p := command(t, "forks", "read before")
 	p.cmd.Stdin = strings.NewReader("line\n")
-	p.start().ends(0, "its status is 1\n", fmt.Sprintf("fork error: main reads again at line %d, as its parent did: read inside unp.Once, or after Fork\n", line("read before", "Fgets")))
-	sleep := line("waits for a handler", "unp.Sleep(1)")
+	p.start().ends(0, "its status is 1\n", fmt.Sprintf("fork error: main reads again at line %d, as its parent did: read inside sys.Once, or after Fork\n", line("read before", "Fgets")))
+	sleep := line("waits for a handler", "sys.Sleep(1)")
 	forks(t, "waits for a handler").ends(0, "its status is 1\n", fmt.Sprintf(anotherPath, sleep, line("waits for a handler", "unp.Fork() == 0 {\n\t\t\tfmt"))) // C: the child runs
 	for _, program := range []string{"in a handler", "in a goroutine"} {
 		forks(t, program).ends(1, "", "fork error: only main can call Fork, not a signal handler, another goroutine, or Once\n")

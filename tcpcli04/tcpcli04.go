@@ -9,12 +9,13 @@ import (
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 func main() {
 	var i int
 	var sockfd [5]int
-	var servaddr unp.SockaddrIn
+	var servaddr sys.SockaddrIn
 
 	if len(os.Args) != 2 {
 		unp.ErrQuit("usage: tcpcli <IPaddress>")
@@ -23,12 +24,12 @@ func main() {
 	for i = 0; i < 5; i++ {
 		sockfd[i] = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 
-		servaddr = unp.SockaddrIn{}
+		servaddr = sys.SockaddrIn{}
 		servaddr.Family = unix.AF_INET
-		servaddr.Port = unp.Htons(unp.SERV_PORT)
+		servaddr.Port = sys.Htons(unp.SERV_PORT)
 		unp.InetPton(unix.AF_INET, os.Args[1], &servaddr.Addr)
 
-		unp.Connect(sockfd[i], &servaddr, unp.SizeofSockaddrIn)
+		unp.Connect(sockfd[i], &servaddr, sys.Sizeof(servaddr))
 	}
 
 	unp.StrCli(unp.Stdin, sockfd[0]) // do it all

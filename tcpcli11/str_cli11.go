@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 // strCli is str_cli with two writes for each line.
@@ -16,7 +17,7 @@ func strCli(fp *bufio.Reader, sockfd int) {
 	for unp.Fgets(&sendline, unp.MAXLINE, fp) != nil {
 
 		unp.Writen(sockfd, sendline[:1])
-		unp.Sleep(1)
+		sys.Sleep(1)
 		unp.Writen(sockfd, sendline[1:])
 
 		if unp.Readline(sockfd, &recvline, unp.MAXLINE) == 0 {

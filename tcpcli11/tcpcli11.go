@@ -9,11 +9,12 @@ import (
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 func main() {
 	var sockfd int
-	var servaddr unp.SockaddrIn
+	var servaddr sys.SockaddrIn
 
 	if len(os.Args) != 2 {
 		unp.ErrQuit("usage: tcpcli <IPaddress>")
@@ -21,12 +22,12 @@ func main() {
 
 	sockfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 
-	servaddr = unp.SockaddrIn{}
+	servaddr = sys.SockaddrIn{}
 	servaddr.Family = unix.AF_INET
-	servaddr.Port = unp.Htons(unp.SERV_PORT)
+	servaddr.Port = sys.Htons(unp.SERV_PORT)
 	unp.InetPton(unix.AF_INET, os.Args[1], &servaddr.Addr)
 
-	unp.Connect(sockfd, &servaddr, unp.SizeofSockaddrIn)
+	unp.Connect(sockfd, &servaddr, sys.Sizeof(servaddr))
 
 	strCli(unp.Stdin, sockfd) // do it all
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
-	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 // sigChld waits for one child, although the signal may stand for several.
@@ -14,7 +14,7 @@ func sigChld(signo unix.Signal) {
 	var pid int
 	var stat unix.WaitStatus
 
-	pid, _ = unp.SysWait(&stat)
+	pid, _ = sys.Wait(&stat)
 	fmt.Printf("child %d terminated\n", pid)
 	return
 }

@@ -8,29 +8,30 @@ import (
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 func main() {
 	var listenfd, connfd int
 	var childpid int
-	var clilen unp.Socklen
-	var cliaddr, servaddr unp.SockaddrIn
+	var clilen sys.Socklen
+	var cliaddr, servaddr sys.SockaddrIn
 
 	listenfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 
-	servaddr = unp.SockaddrIn{}
+	servaddr = sys.SockaddrIn{}
 	servaddr.Family = unix.AF_INET
-	servaddr.Addr = unp.Htonl(unp.INADDR_ANY)
-	servaddr.Port = unp.Htons(unp.SERV_PORT)
+	servaddr.Addr = sys.Htonl(sys.INADDR_ANY)
+	servaddr.Port = sys.Htons(unp.SERV_PORT)
 
-	unp.Bind(listenfd, &servaddr, unp.SizeofSockaddrIn)
+	unp.Bind(listenfd, &servaddr, sys.Sizeof(servaddr))
 
 	unp.Listen(listenfd, unp.LISTENQ)
 
 	unp.SignalIntr(unix.SIGCHLD, sigChld) // the book has Signal, which restarts accept on Linux
 
 	for {
-		clilen = unp.SizeofSockaddrIn
+		clilen = sys.Sizeof(cliaddr)
 		connfd = unp.Accept(listenfd, &cliaddr, &clilen)
 
 		if childpid = unp.Fork(); childpid == 0 { // child process

@@ -9,31 +9,32 @@ import (
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 func main() {
 	var listenfd, connfd int
 	var childpid int
-	var clilen unp.Socklen
-	var cliaddr, servaddr unp.SockaddrIn
+	var clilen sys.Socklen
+	var cliaddr, servaddr sys.SockaddrIn
 	var err error // errno
 
 	listenfd = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 
-	servaddr = unp.SockaddrIn{}
+	servaddr = sys.SockaddrIn{}
 	servaddr.Family = unix.AF_INET
-	servaddr.Addr = unp.Htonl(unp.INADDR_ANY)
-	servaddr.Port = unp.Htons(unp.SERV_PORT)
+	servaddr.Addr = sys.Htonl(sys.INADDR_ANY)
+	servaddr.Port = sys.Htons(unp.SERV_PORT)
 
-	unp.Bind(listenfd, &servaddr, unp.SizeofSockaddrIn)
+	unp.Bind(listenfd, &servaddr, sys.Sizeof(servaddr))
 
 	unp.Listen(listenfd, unp.LISTENQ)
 
 	unp.Signal(unix.SIGCHLD, sigChld)
 
 	for {
-		clilen = unp.SizeofSockaddrIn
-		if connfd, err = unp.SysAccept(listenfd, &cliaddr, &clilen); connfd < 0 {
+		clilen = sys.Sizeof(cliaddr)
+		if connfd, err = sys.Accept(listenfd, &cliaddr, &clilen); connfd < 0 {
 			if err == unix.EINTR {
 				continue // back to for()
 			} else {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
-	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 // sigChld waits for every child that has ended, however many signals came.
@@ -14,7 +14,7 @@ func sigChld(signo unix.Signal) {
 	var pid int
 	var stat unix.WaitStatus
 
-	for pid, _ = unp.SysWaitpid(-1, &stat, unix.WNOHANG); pid > 0; pid, _ = unp.SysWaitpid(-1, &stat, unix.WNOHANG) {
+	for pid, _ = sys.Waitpid(-1, &stat, unix.WNOHANG); pid > 0; pid, _ = sys.Waitpid(-1, &stat, unix.WNOHANG) {
 		fmt.Printf("child %d terminated\n", pid)
 	}
 	return

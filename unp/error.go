@@ -4,29 +4,33 @@ package unp
 
 import (
 	"fmt"
-	"os"
-	"strings"
+	"unicode"
+	"unicode/utf8"
 
-	"golang.org/x/sys/unix"
+	"tcpcliserv/unp/sys"
 )
 
-// ErrSys reports a failed system call and ends the process with status 1. It prints
-// the message, formatted as by printf, a colon, the error's text and a newline on
-// standard error (Figure D.3).
+// ErrSys reports a failed system call and exits with status 1. It prints the message,
+// formatted as by printf, a colon, the error's text and a newline on standard error
+// (Figure D.3).
 func ErrSys(err error, format string, a ...any) {
-	msg := fmt.Sprint(err)
-	// strerror's text begins with a capital letter, Go's does not
-	ErrQuit("%s: %s", fmt.Sprintf(format, a...), strings.ToUpper(msg[:1])+msg[1:])
+	ErrQuit("%s: %s", fmt.Sprintf(format, a...), strerror(err))
 }
 
-// ErrQuit reports a fatal error that is not a failed system call, and ends the process
-// with status 1. It prints the message, formatted as by printf, and a newline on standard
-// error (Figure D.3).
-func ErrQuit(format string, a ...any) {
-	if onMain() {
-		waitHandlers()
+// ErrQuit reports a fatal error that is not a failed system call, and exits with status 1.
+// It prints the message, formatted as by printf, and a newline on standard error
+// (Figure D.3).
+func ErrQuit(format string, a ...any) { sys.Fatal(format, a...) }
+
+// strerror returns the text of an error, which begins with a capital letter in C.
+func strerror(err error) string {
+	if err == nil {
+		return "Success"
 	}
-	// not by SysWrite, which does nothing in a child that retraces main
-	unix.Write(2, fmt.Appendf(nil, format+"\n", a...))
-	os.Exit(1)
+	text := err.Error()
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 || first == utf8.RuneError {
+		return text
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
 }

@@ -8,18 +8,21 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+	"tcpcliserv/unp/sys"
 )
 
 // In C, my_read has one static buffer for all descriptors, so it mixes up the lines
 // of two connections. Here each descriptor has a buffer of its own.
 var readBufs sync.Map // from descriptor to *bufio.Reader
 
+func init() { sys.AtClose(func(fd int) { readBufs.Delete(fd) }) }
+
 // A myRead fills the buffer of a descriptor.
 type myRead int
 
 func (fd myRead) Read(buf []byte) (int, error) {
 again:
-	n, err := SysRead(int(fd), buf)
+	n, err := sys.Read(int(fd), buf)
 	if err == unix.EINTR {
 		goto again
 	} else if n == 0 {
@@ -48,7 +51,7 @@ func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 // Readline reads a line into *ptr, with its newline, but at most maxlen-1 bytes;
 // it returns the line's length in bytes, 0 at the end of input (Figure 3.18). Every byte
 // is data, including NUL. Readline reads up to MAXLINE bytes ahead, so do not mix it with
-// SysRead, select or poll. On error it prints "readline error" and exits.
+// sys.Read, select or poll. On error it prints "readline error" and exits.
 func Readline(fd int, ptr *[]byte, maxlen int) int {
 	rl, ok := readBufs.Load(fd)
 	if !ok {

@@ -2,12 +2,15 @@
 
 package unp
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp/sys"
+)
 
 func readn(fd int, ptr []byte) (int, error) {
 	n := len(ptr)
 	for len(ptr) > 0 {
-		nread, err := SysRead(fd, ptr)
+		nread, err := sys.Read(fd, ptr)
 		if err == unix.EINTR {
 			nread = 0 // and call read() again
 		} else if err != nil {

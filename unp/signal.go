@@ -2,33 +2,33 @@
 
 package unp
 
-import "golang.org/x/sys/unix"
-
-// The dispositions that are not handlers (Figure 5.6).
-var (
-	SIG_DFL Sigfunc                        // the signal's default action
-	SIG_IGN Sigfunc = func(unix.Signal) {} // ignore the signal
+import (
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp/sys"
 )
 
 // signal is Figure 5.6.
 func signal(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
-	var act, oact sigactiont
+	var act, oact sys.Sigaction_t
 
-	act.handler = fn
-	act.flags = 0
+	act.Handler = fn
+	sys.Sigemptyset(&act.Mask)
+	act.Flags = 0
 	if signo == unix.SIGALRM {
-		// SA_INTERRUPT, of SunOS 4.x: Linux ignores it
+		// SA_INTERRUPT, of SunOS 4.x: Linux does not have it
 	} else {
-		act.flags |= _SA_RESTART // SVR4, 4.4BSD
+		act.Flags |= sys.SA_RESTART // SVR4, 44BSD
 	}
-	err := sigaction(signo, &act, &oact)
-	return oact.handler, err
+	if err := sys.Sigaction(signo, &act, &oact); err != nil {
+		return nil, err
+	}
+	return oact.Handler, nil
 }
 
-// Signal sets what happens when signo arrives: fn is called, or SIG_DFL or SIG_IGN
-// applies. It returns the previous disposition. Except after SIGALRM, the kernel
-// restarts a call such as accept or read that the handler interrupts (Figure 5.6). For
-// SIGKILL, SIGSTOP and 32 to 34 it prints "signal error: Invalid argument" and exits.
+// Signal sets what happens when signo arrives: fn is called, or sys.SIG_DFL or sys.SIG_IGN
+// applies. It returns the previous disposition. The kernel restarts a slow system call that the
+// handler interrupts, such as accept or read, except after SIGALRM (Figure 5.6). On error,
+// such as for SIGKILL, it prints "signal error" and the error's text, and exits.
 func Signal(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal() function
 	sigfunc, err := signal(signo, fn)
 	if err != nil {

@@ -2,17 +2,31 @@
 
 package unp
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp/sys"
+)
 
-// SignalIntr is [Signal] without the restart: a slow system call that the handler
-// interrupts fails with EINTR (section 5.9).
-func SignalIntr(signo unix.Signal, fn Sigfunc) Sigfunc {
-	var act, oact sigactiont
+func signalIntr(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
+	var act, oact sys.Sigaction_t
 
-	act.handler = fn
-	// no SA_RESTART
-	if err := sigaction(signo, &act, &oact); err != nil {
+	act.Handler = fn
+	sys.Sigemptyset(&act.Mask)
+	act.Flags = 0
+	// SA_INTERRUPT, of SunOS: Linux does not have it
+	if err := sys.Sigaction(signo, &act, &oact); err != nil {
+		return nil, err
+	}
+	return oact.Handler, nil
+}
+
+// SignalIntr is [Signal] without the restart: a slow system call that the handler interrupts
+// fails with EINTR (section 5.9). On error it prints "signal_intr error" and the error's text,
+// and exits.
+func SignalIntr(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal_intr() function
+	sigfunc, err := signalIntr(signo, fn)
+	if err != nil {
 		ErrSys(err, "signal_intr error")
 	}
-	return oact.handler
+	return sigfunc
 }

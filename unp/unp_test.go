@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	ossignal "os/signal"
 	"runtime"
 	"slices"
 	"strings"
@@ -245,108 +244,6 @@ func TestReadlineOfTwoConnections(t *testing.T) {
 	}
 }
 
-// kernel is the disposition of a signal as the kernel has it.
-func kernel(signo unix.Signal) ksigaction {
-	var act ksigaction
-	rtSigaction(signo, nil, &act)
-	return act
-}
-
-// Signal and SignalIntr return the previous disposition, and the kernel has the
-// new one with the flags asked for.
-func TestSignalDisposition(t *testing.T) {
-	caught := make(chan string, 1)
-	one := func(unix.Signal) { caught <- "one" }
-	two := func(unix.Signal) { caught <- "two" }
-	name := func(fn Sigfunc) string {
-		switch fmt.Sprintf("%p", fn) {
-		case fmt.Sprintf("%p", SIG_DFL):
-			return "SIG_DFL"
-		case fmt.Sprintf("%p", SIG_IGN):
-			return "SIG_IGN"
-		}
-		fn(0)
-		return <-caught
-	}
-	for signo := unix.Signal(1); signo <= 64; signo++ {
-		switch signo {
-		case unix.SIGKILL, unix.SIGSTOP, 32, 33, 34:
-			if _, err := signal(signo, SIG_IGN); err != unix.EINVAL {
-				t.Errorf("signal %d: %v, want EINVAL", signo, err)
-			}
-			continue
-		case unix.SIGURG, unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, unix.SIGPROF:
-			continue // the runtime of this test needs them
-		}
-		first := name(Signal(signo, one))
-		if first == "one" || first == "two" {
-			t.Errorf("signal %d begins as %s", signo, first)
-		}
-		restart := uint64(_SA_RESTART)
-		if signo == unix.SIGALRM {
-			restart = 0
-		}
-		for _, step := range []struct {
-			set     func(unix.Signal, Sigfunc) Sigfunc
-			fn      Sigfunc
-			was     string
-			handler uint64
-			flags   uint64
-		}{
-			{Signal, two, "one", goAction.handler, restart},
-			{SignalIntr, one, "two", goAction.handler, 0},
-			{Signal, SIG_IGN, "one", 1, 0},
-			{Signal, SIG_DFL, "SIG_IGN", 0, 0},
-			{SignalIntr, two, "SIG_DFL", goAction.handler, 0},
-			{Signal, SIG_DFL, "two", 0, 0},
-			{SignalIntr, SIG_IGN, "SIG_DFL", 1, 0},
-			{Signal, one, "SIG_IGN", goAction.handler, restart},
-		} {
-			if was := name(step.set(signo, step.fn)); was != step.was {
-				t.Errorf("signal %d was %s, want %s", signo, was, step.was)
-			}
-			if act := kernel(signo); act.handler != step.handler || act.flags&_SA_RESTART != step.flags {
-				t.Errorf("signal %d, was %s: the kernel has handler %#x with flags %#x, want %#x, SA_RESTART %#x",
-					signo, step.was, act.handler, act.flags, step.handler, step.flags)
-			}
-		}
-		if unix.Kill(unix.Getpid(), signo); <-caught != "one" {
-			t.Errorf("signal %d does not call its handler", signo)
-		}
-		Signal(signo, SIG_DFL)
-	}
-	for _, signo := range []unix.Signal{-1, 0, 65, 1 << 20} {
-		if _, err := signal(signo, one); err != unix.EINVAL {
-			t.Errorf("signal %d: %v, want EINVAL", signo, err)
-		}
-	}
-}
-
-// However many signals come while the handler runs, it is called once more.
-func TestSignalsAreNotQueued(t *testing.T) {
-	passed, running, release := make(chan os.Signal, 1), make(chan bool, 100), make(chan bool)
-	ossignal.Notify(passed, unix.SIGUSR1)
-	old := Signal(unix.SIGUSR1, func(unix.Signal) { running <- true; <-release })
-	defer func() { Signal(unix.SIGUSR1, old) }()
-	for range 10 {
-		unix.Kill(unix.Getpid(), unix.SIGUSR1)
-		<-passed // the runtime has passed it on
-		if len(running) == 0 {
-			until(t, "the handler runs", func() bool { return len(running) == 1 })
-		}
-	}
-	ossignal.Stop(passed) // returns when each has arrived everywhere
-	c := &catchers[unix.SIGUSR1]
-	release <- true
-	until(t, "the handler runs again", func() bool { return len(running) == 2 })
-	release <- true
-	until(t, "the handler has returned", func() bool { return len(c.pending) == 0 && c.running.TryLock() })
-	c.running.Unlock()
-	if len(running) != 2 {
-		t.Error("the handler has run a third time")
-	}
-}
-
 // A handler may call Signal, Close and Writen.
 func TestHandlerCallsUnp(t *testing.T) {
 	r, w := channels["pipe"](t)
@@ -364,29 +261,6 @@ func TestHandlerCallsUnp(t *testing.T) {
 		t.Errorf("the handler wrote %q", line)
 	}
 	Close(r)
-}
-
-func TestByteOrder(t *testing.T) {
-	if got := Htonl(0x7f000001); got != [4]byte{127, 0, 0, 1} {
-		t.Errorf("Htonl: %v", got)
-	}
-	sa, err := unix.Getsockname(bound(t))
-	if in, ok := sa.(*unix.SockaddrInet4); err != nil || !ok || in.Port == 0 || in.Addr != [4]byte{127, 0, 0, 1} {
-		t.Errorf("bound to %v, %v", sa, err)
-	}
-	if Htons(SERV_PORT) != 0x9526 || Htons(Htons(1)) != 1 {
-		t.Errorf("Htons(9877) is %#x", Htons(SERV_PORT))
-	}
-}
-
-func bound(t *testing.T) int {
-	var sa SockaddrIn
-	fd := Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-	t.Cleanup(func() { Close(fd) })
-	sa.Family = unix.AF_INET
-	InetPton(unix.AF_INET, "127.0.0.1", &sa.Addr)
-	Bind(fd, &sa, 1<<31) // no more is read than there is
-	return fd
 }
 
 func FuzzLines(f *testing.F) {

@@ -7,15 +7,16 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+	"tcpcliserv/unp/sys"
 )
 
 // Accept waits for a connection and returns its descriptor. It stores the peer's address
 // in *sa and that address's size, in bytes, in *salen (section 4.6). If the peer has
 // aborted the connection (ECONNABORTED, EPROTO), Accept waits for the next one (section
 // 5.11). On any other error it prints "accept error" and the error's text, and exits.
-func Accept(fd int, sa *SockaddrIn, salen *Socklen) int {
+func Accept(fd int, sa sys.SA, salen *sys.Socklen) int {
 again:
-	n, err := SysAccept(fd, sa, salen)
+	n, err := sys.Accept(fd, sa, salen)
 	if err == unix.EPROTO || err == unix.ECONNABORTED {
 		goto again
 	} else if err != nil {
@@ -26,16 +27,16 @@ again:
 
 // Bind gives the socket the local address sa, of salen bytes (section 4.4). On error it
 // prints "bind error" and the error's text, and exits.
-func Bind(fd int, sa *SockaddrIn, salen Socklen) {
-	if err := SysBind(fd, sa, salen); err != nil {
+func Bind(fd int, sa sys.SA, salen sys.Socklen) {
+	if err := sys.Bind(fd, sa, salen); err != nil {
 		ErrSys(err, "bind error")
 	}
 }
 
 // Connect connects the socket to the server at sa, an address of salen bytes
 // (section 4.3). On error it prints "connect error" and the error's text, and exits.
-func Connect(fd int, sa *SockaddrIn, salen Socklen) {
-	if err := SysConnect(fd, sa, salen); err != nil {
+func Connect(fd int, sa sys.SA, salen sys.Socklen) {
+	if err := sys.Connect(fd, sa, salen); err != nil {
 		ErrSys(err, "connect error")
 	}
 }
@@ -53,7 +54,7 @@ func Listen(fd, backlog int) {
 		backlog = int(n)
 	}
 
-	if err := SysListen(fd, backlog); err != nil {
+	if err := sys.Listen(fd, backlog); err != nil {
 		ErrSys(err, "listen error")
 	}
 }
@@ -62,7 +63,7 @@ func Listen(fd, backlog int) {
 // linger, with the time in seconds (section 7.5). If Onoff is set and the time is 0, the
 // socket's close sends an RST. On error it prints "setsockopt error" and exits.
 func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
-	if err := setsockoptLinger(fd, level, optname, optval); err != nil {
+	if err := sys.SetsockoptLinger(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")
 	}
 }
@@ -70,7 +71,7 @@ func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
 // Socket makes a socket and returns its descriptor (section 4.2). On error it prints
 // "socket error" and the error's text on standard error, and exits.
 func Socket(family, typ, protocol int) int {
-	n, err := SysSocket(family, typ, protocol)
+	n, err := sys.Socket(family, typ, protocol)
 	if err != nil {
 		ErrSys(err, "socket error")
 	}

@@ -2,43 +2,35 @@
 
 package unp
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp/sys"
+)
 
-// Close closes the descriptor (section 4.9). If a handler closes a descriptor on which
-// main is blocked, main's call fails. On error Close prints "close error" and exits.
+// Close closes the descriptor (section 4.9). On error it prints "close error" and the error's
+// text, and exits.
 func Close(fd int) {
-	if err := SysClose(fd); err != nil {
+	if err := sys.Close(fd); err != nil {
 		ErrSys(err, "close error")
 	}
 }
 
-// Fork makes a child process (section 4.7). It returns 0 in the child and the child's
-// process id in the parent. Only main can call it, and not inside [Once].
-//
-// The child is this program executed again. It repeats what main did before Fork: it opens
-// files again, prints with println again, and so on. Of the system calls of this package it
-// repeats only those of Signal and SignalIntr (see the package comment). What must happen
-// once goes into Once, and a variable that the child must find as its parent left it, such
-// as a counter, goes to [Keep].
-//
-// Fork costs about as much as executing a Go program. It needs /proc and two free
-// descriptors (three if the path is long). On error it prints "fork error" and the error's
-// text on standard error, and exits. If main reaches a different place in the child, the
-// child prints "fork error" and both line numbers, and exits.
+// Fork makes a child process (section 4.7). It returns 0 in the child, and the child's process
+// id in the parent. On error it prints "fork error" and the error's text, and exits. What a
+// child is, where Go has no fork, is the subject of package sys.
 func Fork() int {
-	pid, err := SysFork()
+	pid, err := sys.Fork()
 	if err != nil {
 		ErrSys(err, "fork error")
 	}
 	return pid
 }
 
-// Sigprocmask blocks or unblocks signals for the process (in a handler, for its thread
-// only): how is unix.SIG_BLOCK, unix.SIG_UNBLOCK or unix.SIG_SETMASK. The previous set is
-// stored in *oldset. A blocked signal stays pending, and its handler is called once when it
-// is unblocked, however often it came. On error Sigprocmask prints a message and exits.
-func Sigprocmask(how int, set, oldset *unix.Sigset_t) {
-	if err := sigprocmask(how, set, oldset); err != nil {
+// Sigprocmask blocks or unblocks signals (section 5.8): how is unix.SIG_BLOCK,
+// unix.SIG_UNBLOCK or unix.SIG_SETMASK. It stores the previous set in *oset, unless oset is
+// nil. On error it prints "sigprocmask error" and the error's text, and exits.
+func Sigprocmask(how int, set, oset *unix.Sigset_t) {
+	if err := sys.Sigprocmask(how, set, oset); err != nil {
 		ErrSys(err, "sigprocmask error")
 	}
 }

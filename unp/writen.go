@@ -2,11 +2,14 @@
 
 package unp
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp/sys"
+)
 
 func writen(fd int, ptr []byte) error {
 	for len(ptr) > 0 {
-		nwritten, err := SysWrite(fd, ptr)
+		nwritten, err := sys.Write(fd, ptr)
 		if err == unix.EINTR {
 			nwritten = 0 // and call write() again
 		} else if err != nil {

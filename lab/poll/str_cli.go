@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 // strCli is str_cli without lines: whatever can be read is passed on, and nothing
@@ -15,7 +16,7 @@ func strCli(fp, sockfd int) {
 	buf := make([]byte, unp.MAXLINE)
 
 	for {
-		if _, err := unix.Poll(fds, -1); err == unix.EINTR {
+		if _, err := sys.Poll(fds, -1); err == unix.EINTR {
 			continue
 		} else if err != nil {
 			unp.ErrSys(err, "poll error")
@@ -35,8 +36,8 @@ func strCli(fp, sockfd int) {
 			if n := read(fp, buf); n > 0 {
 				unp.Writen(sockfd, buf[:n])
 			} else {
-				unix.Shutdown(sockfd, unix.SHUT_WR) // send FIN, but read on
-				fds[input].Fd = -1                  // poll skips it
+				sys.Shutdown(sockfd, unix.SHUT_WR) // send FIN, but read on
+				fds[input].Fd = -1                 // poll skips it
 			}
 		}
 	}
@@ -44,7 +45,7 @@ func strCli(fp, sockfd int) {
 
 func read(fd int, buf []byte) int {
 again:
-	n, err := unp.SysRead(fd, buf)
+	n, err := sys.Read(fd, buf)
 	if err == unix.EINTR {
 		goto again
 	} else if err != nil {

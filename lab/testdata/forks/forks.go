@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 func main() { programs[os.Args[1]]() }
@@ -158,7 +159,7 @@ var programs = map[string]func(){
 			}
 			for range 3 {
 				runtime.GC()
-				unp.Sleep(1)
+				sys.Sleep(1)
 			}
 			for fd := 3; fd <= last; fd++ {
 				if socketType(fd) != "stream" {
@@ -289,12 +290,12 @@ var programs = map[string]func(){
 	"in a handler": func() {
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Fork() })
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
-		unp.Sleep(60)
+		sys.Sleep(60)
 	},
 
 	"in a goroutine": func() {
 		go unp.Fork()
-		unp.Sleep(60)
+		sys.Sleep(60)
 	},
 
 	"path": func() { // of so many calls
@@ -329,13 +330,13 @@ var programs = map[string]func(){
 
 	"once": func() { // a path with a socket and values of all kinds
 		var kept label
-		unp.Keep(&kept)
+		sys.Keep(&kept)
 		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		n := unp.Once(func() point { return point{1, 2, true, [4]byte{3}} })
-		s := unp.Once(func() string { return "a string" })
-		b := unp.Once(func() []byte { return []byte("bytes") })
-		i := unp.Once(func() []int64 { return []int64{1, 2} })
-		err := unp.Once(func() error { return unix.ENOENT })
+		n := sys.Once(func() point { return point{1, 2, true, [4]byte{3}} })
+		s := sys.Once(func() string { return "a string" })
+		b := sys.Once(func() []byte { return []byte("bytes") })
+		i := sys.Once(func() []int64 { return []int64{1, 2} })
+		err := sys.Once(func() error { return unix.ENOENT })
 		kept = label(s)
 		if unp.Fork() == 0 {
 			fmt.Printf("the child has %d, %v, %q, %q, %d, %v, %q\n", fd, n, s, b, i, err, kept)
@@ -365,10 +366,10 @@ var programs = map[string]func(){
 	// Servers.
 
 	"peer": func() { // the peer's address comes along
-		listenfd, cliaddr, clilen := listen(unp.SERV_PORT), unp.SockaddrIn{}, unp.Socklen(28)
+		listenfd, cliaddr, clilen := listen(unp.SERV_PORT), sys.SockaddrIn{}, sys.Socklen(28)
 		connfd := unp.Accept(listenfd, &cliaddr, &clilen)
 		if unp.Fork() == 0 {
-			fmt.Println(connfd, cliaddr.Addr, unp.Htons(cliaddr.Port), clilen)
+			fmt.Println(connfd, cliaddr.Addr, sys.Htons(cliaddr.Port), clilen)
 			os.Exit(0)
 		}
 		wait()
@@ -379,7 +380,7 @@ var programs = map[string]func(){
 		connfd := unp.Accept(listenfd, nil, nil)
 		unp.StrEcho(connfd)
 		unp.Close(connfd)
-		connfd = unp.Accept(listenfd, new(unp.SockaddrIn), nil)
+		connfd = unp.Accept(listenfd, new(sys.SockaddrIn), nil)
 		if unp.Fork() == 0 {
 			unp.StrEcho(connfd)
 			os.Exit(0)
@@ -589,9 +590,9 @@ var programs = map[string]func(){
 	"dispositions": func() {
 		f := func(unix.Signal) {}
 		for _, signo := range []unix.Signal{unix.SIGUSR1, unix.SIGCHLD, unix.SIGINT, unix.SIGPIPE, unix.SIGTSTP, 40} {
-			one := name(unp.Signal(signo, unp.SIG_IGN))
+			one := name(unp.Signal(signo, sys.SIG_IGN))
 			two := name(unp.Signal(signo, f))
-			fmt.Println(one, two, name(unp.Signal(signo, unp.SIG_DFL)))
+			fmt.Println(one, two, name(unp.Signal(signo, sys.SIG_DFL)))
 		}
 		fmt.Println(name(unp.Signal(unix.SIGHUP, f)))
 	},
@@ -615,42 +616,42 @@ var programs = map[string]func(){
 			unp.Signal(signo, func(unix.Signal) {})
 			unix.Kill(unix.Getpid(), signo)
 			unix.Nanosleep(&unix.Timespec{Nsec: 10e6}, nil)
-			unp.Signal(signo, unp.SIG_DFL)
+			unp.Signal(signo, sys.SIG_DFL)
 		})
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
-		unp.Sleep(0)
-		unp.Sleep(0)
+		sys.Sleep(0)
+		sys.Sleep(0)
 		fmt.Println("survived")
 	},
 
 	"broken standard output": func() {
 		switch os.Args[2] {
 		case "ignored":
-			unp.Signal(unix.SIGPIPE, unp.SIG_IGN)
+			unp.Signal(unix.SIGPIPE, sys.SIG_IGN)
 		case "caught":
 			unp.Signal(unix.SIGPIPE, func(unix.Signal) { unp.ErrQuit("caught") })
 		case "ignored in a child":
-			unp.Signal(unix.SIGPIPE, unp.SIG_IGN)
+			unp.Signal(unix.SIGPIPE, sys.SIG_IGN)
 			if unp.Fork() != 0 {
 				wait()
 				os.Exit(1)
 			}
 		}
 		_, err := fmt.Println("nobody reads this")
-		unp.Sleep(0) // the handler runs
+		sys.Sleep(0) // the handler runs
 		unp.ErrQuit("printf fails: %v", err != nil)
 	},
 
 	"struck at once": func() { // a child that is sent signals before it is there
 		var caught atomic.Int32 // two handlers may run at the same time
-		unp.Signal(unix.SIGUSR1, unp.SIG_IGN)
+		unp.Signal(unix.SIGUSR1, sys.SIG_IGN)
 		unp.Signal(unix.SIGUSR2, func(unix.Signal) { caught.Add(1) })
 		unp.Signal(unix.SIGALRM, func(unix.Signal) { caught.Add(10) })
 		for range 100 {
 			pid := unp.Fork()
 			if pid == 0 {
 				for caught.Load() < 11 {
-					unp.Sleep(1)
+					sys.Sleep(1)
 				}
 				os.Exit(int(caught.Load()))
 			}
@@ -669,7 +670,7 @@ var programs = map[string]func(){
 			said <- "first handler"
 		})
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
-		unp.Sleep(0)
+		sys.Sleep(0)
 		fmt.Println(len(said))
 	},
 
@@ -699,7 +700,7 @@ var programs = map[string]func(){
 			unix.Kill(unix.Getpid(), unix.SIGUSR1)
 			<-begins
 			time.Sleep(10 * time.Millisecond)
-			unp.Sleep(0)
+			sys.Sleep(0)
 			fmt.Print(calls.Load(), " ")
 		}
 	},
@@ -714,9 +715,9 @@ var programs = map[string]func(){
 		})
 		var line []byte
 		var ling unix.Linger
-		var other unp.SockaddrIn
+		var other sys.SockaddrIn
 		listenfd, fd := listen(unp.SERV_PORT), unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		servaddr := unp.SockaddrIn{Family: unix.AF_INET, Port: unp.Htons(unp.SERV_PORT), Addr: unp.Htonl(0x7f000001)}
+		servaddr := sys.SockaddrIn{Family: unix.AF_INET, Port: sys.Htons(unp.SERV_PORT), Addr: sys.Htonl(0x7f000001)}
 		pair, _ := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 		unix.Dup2(pair[1], 0)
 		for _, c := range []struct {
@@ -724,9 +725,9 @@ var programs = map[string]func(){
 			call func()
 		}{
 			{"Socket", func() { unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0) }},
-			{"Bind", func() { other.Family = unix.AF_INET; unp.Bind(fd, &other, unp.SizeofSockaddrIn) }},
+			{"Bind", func() { other.Family = unix.AF_INET; unp.Bind(fd, &other, sys.Sizeof(other)) }},
 			{"Listen", func() { unp.Listen(listenfd, 5) }},
-			{"Connect", func() { unp.Connect(fd, &servaddr, unp.SizeofSockaddrIn) }},
+			{"Connect", func() { unp.Connect(fd, &servaddr, sys.Sizeof(servaddr)) }},
 			{"Accept", func() { accept(listenfd) }},
 			{"SetsockoptLinger", func() { unp.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &ling) }},
 			{"Close", func() { unp.Close(fd) }},
@@ -734,8 +735,8 @@ var programs = map[string]func(){
 			{"Readline", func() { unp.Readline(pair[1], &line, unp.MAXLINE) }},
 			{"Fgets", func() { unp.Writen(pair[0], []byte("line\n")); unp.Fgets(&line, unp.MAXLINE, unp.Stdin) }},
 			{"Fputs", func() { unp.Fputs(nil, os.Stdout); unp.Fputs([]byte("line\n"), os.Stdout) }},
-			{"Sleep", func() { unp.Sleep(0) }},
-			{"Signal", func() { unp.Signal(unix.SIGUSR2, unp.SIG_IGN) }},
+			{"Sleep", func() { sys.Sleep(0) }},
+			{"Signal", func() { unp.Signal(unix.SIGUSR2, sys.SIG_IGN) }},
 		} {
 			ended.Store(false)
 			unix.Kill(unix.Getpid(), unix.SIGUSR1)
@@ -826,7 +827,7 @@ var programs = map[string]func(){
 		if unp.Fork() == 0 {
 			unp.Signal(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
 			unix.Kill(unix.Getpid(), unix.SIGUSR1)
-			unp.Sleep(0)
+			sys.Sleep(0)
 			os.Exit(0)
 		}
 		wait()
@@ -834,22 +835,22 @@ var programs = map[string]func(){
 
 	"sleep": func() {
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
-		fmt.Println("left:", unp.Sleep(100))
+		fmt.Println("left:", sys.Sleep(100))
 	},
 	"sleep for years": func() {
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
-		fmt.Println(unp.Sleep(^uint(0)) > 1<<31)
+		fmt.Println(sys.Sleep(^uint(0)) > 1<<31)
 	},
-	"sleep a second": func() { fmt.Println("left:", unp.Sleep(1)) },
+	"sleep a second": func() { fmt.Println("left:", sys.Sleep(1)) },
 
 	"connect": func() { // to a host that does not answer
-		var servaddr unp.SockaddrIn
+		var servaddr sys.SockaddrIn
 		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) { unp.Writen(2, []byte("caught\n")) })
 		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		servaddr.Family = unix.AF_INET
-		servaddr.Port = unp.Htons(unp.SERV_PORT)
+		servaddr.Port = sys.Htons(unp.SERV_PORT)
 		unp.InetPton(unix.AF_INET, "192.0.2.2", &servaddr.Addr)
-		unp.Connect(fd, &servaddr, unp.SizeofSockaddrIn)
+		unp.Connect(fd, &servaddr, sys.Sizeof(servaddr))
 	},
 
 	"interrupted echo": func() { // the child catches a signal that does not restart
@@ -866,9 +867,9 @@ var programs = map[string]func(){
 	"failed accept": func() { // and no second one
 		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {})
 		listenfd := listen(unp.SERV_PORT)
-		var cliaddr unp.SockaddrIn
-		clilen := unp.Socklen(unp.SizeofSockaddrIn)
-		connfd, err := unp.SysAccept(listenfd, &cliaddr, &clilen)
+		var cliaddr sys.SockaddrIn
+		clilen := sys.Sizeof(cliaddr)
+		connfd, err := sys.Accept(listenfd, &cliaddr, &clilen)
 		if unp.Fork() == 0 {
 			fmt.Println(connfd, err == unix.EINTR)
 			os.Exit(0)
@@ -882,10 +883,10 @@ var programs = map[string]func(){
 			fmt.Println("caught")
 		})
 		listenfd := listen(unp.SERV_PORT)
-		var cliaddr unp.SockaddrIn
-		clilen := unp.Socklen(unp.SizeofSockaddrIn)
+		var cliaddr sys.SockaddrIn
+		clilen := sys.Sizeof(cliaddr)
 		for {
-			if connfd, err := unp.SysAccept(listenfd, &cliaddr, &clilen); connfd >= 0 {
+			if connfd, err := sys.Accept(listenfd, &cliaddr, &clilen); connfd >= 0 {
 				break
 			} else if err == unix.EINTR {
 				fmt.Println("EINTR")
@@ -966,13 +967,13 @@ var programs = map[string]func(){
 		if unp.Fork() == 0 {
 			os.Exit(0)
 		}
-		unp.Sleep(100)
+		sys.Sleep(100)
 		if unp.Fork() == 0 {
 			fmt.Println("in the child:", ended)
 			os.Exit(0)
 		}
 		fmt.Println("in the parent:", ended)
-		unp.Sleep(100)
+		sys.Sleep(100)
 	},
 
 	"waits for a handler": func() {
@@ -985,14 +986,14 @@ var programs = map[string]func(){
 			os.Exit(0)
 		}
 		for ended == 0 {
-			unp.Sleep(1)
+			sys.Sleep(1)
 		}
 		if unp.Fork() == 0 {
 			fmt.Println("the child runs")
 			os.Exit(0)
 		}
 		for ended == 1 {
-			unp.Sleep(1)
+			sys.Sleep(1)
 		}
 	},
 
@@ -1002,7 +1003,7 @@ var programs = map[string]func(){
 		unp.Signal(unix.SIGUSR2, func(unix.Signal) { <-meet })
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
 		unix.Kill(unix.Getpid(), unix.SIGUSR2)
-		unp.Sleep(0)
+		sys.Sleep(0)
 		fmt.Println("met")
 	},
 
@@ -1024,10 +1025,10 @@ var programs = map[string]func(){
 		for n := 1; ; n++ {
 			connfd := accept(listenfd)
 			if os.Mkdir(os.Args[2], 0o700) == nil { // in the first round
-				unp.Signal(unix.SIGUSR1, unp.SIG_IGN)
+				unp.Signal(unix.SIGUSR1, sys.SIG_IGN)
 			}
 			if unp.Fork() == 0 {
-				fmt.Println(n, name(unp.Signal(unix.SIGUSR1, unp.SIG_DFL)))
+				fmt.Println(n, name(unp.Signal(unix.SIGUSR1, sys.SIG_DFL)))
 				unp.StrEcho(connfd)
 				os.Exit(0)
 			}
@@ -1036,14 +1037,14 @@ var programs = map[string]func(){
 	},
 
 	"set by a handler": func() {
-		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, unp.SIG_IGN) })
-		unp.Sleep(100)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, sys.SIG_IGN) })
+		sys.Sleep(100)
 		if unp.Fork() == 0 {
-			fmt.Println(name(unp.Signal(unix.SIGUSR2, unp.SIG_DFL)))
+			fmt.Println(name(unp.Signal(unix.SIGUSR2, sys.SIG_DFL)))
 			os.Exit(0)
 		}
 		wait()
-		fmt.Println(name(unp.Signal(unix.SIGUSR2, unp.SIG_DFL)))
+		fmt.Println(name(unp.Signal(unix.SIGUSR2, sys.SIG_DFL)))
 	},
 
 	"outside unp": func() { // main does not wait for a handler
@@ -1057,7 +1058,7 @@ var programs = map[string]func(){
 		<-begins
 		fmt.Println("main goes on")
 		goOn <- true
-		unp.Sleep(0)
+		sys.Sleep(0)
 		fmt.Println("main has waited")
 	},
 
@@ -1073,14 +1074,14 @@ var programs = map[string]func(){
 
 	"inherited": func() {
 		for _, signo := range []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGTERM} {
-			fmt.Println(name(unp.Signal(signo, unp.SIG_DFL)))
+			fmt.Println(name(unp.Signal(signo, sys.SIG_DFL)))
 		}
 	},
 
 	"SIGPROF": func() {
 		unp.Signal(unix.SIGPROF, func(unix.Signal) { fmt.Println("caught") })
 		unix.Kill(unix.Getpid(), unix.SIGPROF)
-		unp.Sleep(1)
+		sys.Sleep(1)
 		fmt.Println("slept")
 	},
 
@@ -1088,11 +1089,11 @@ var programs = map[string]func(){
 		unp.Signal(unix.SIGCHLD, func(unix.Signal) { fmt.Println("caught") })
 		if unp.Fork() == 0 {
 			unix.Kill(unix.Getpid(), unix.SIGCHLD)
-			unp.Sleep(1)
+			sys.Sleep(1)
 			fmt.Println("slept")
 			unix.Kill(unix.Getppid(), unix.SIGKILL)
 		}
-		unp.Sleep(100)
+		sys.Sleep(100)
 	},
 
 	"terminated at once": func() { // a child that would catch it
@@ -1102,7 +1103,7 @@ var programs = map[string]func(){
 			pid := unp.Fork()
 			if pid == 0 {
 				for {
-					unp.Sleep(1)
+					sys.Sleep(1)
 				}
 			}
 			unix.Kill(pid, unix.SIGTERM)
@@ -1129,7 +1130,7 @@ var programs = map[string]func(){
 	"setpgid": func() { // by the parent
 		pid := unp.Fork()
 		if pid == 0 {
-			unp.Sleep(100)
+			sys.Sleep(100)
 		}
 		fmt.Println(unix.Setpgid(pid, 0))
 		unix.Kill(pid, unix.SIGKILL)
@@ -1160,7 +1161,7 @@ var programs = map[string]func(){
 
 	"SIGSEGV": func() {
 		unix.Kill(unix.Getpid(), unix.SIGSEGV)
-		unp.Sleep(100)
+		sys.Sleep(100)
 	},
 
 	"chroot": func() { // to where there is no /proc
@@ -1190,9 +1191,9 @@ func printStatus(name string) {
 // name is a disposition's.
 func name(fn unp.Sigfunc) string {
 	switch fmt.Sprintf("%p", fn) {
-	case fmt.Sprintf("%p", unp.SIG_DFL):
+	case fmt.Sprintf("%p", sys.SIG_DFL):
 		return "SIG_DFL"
-	case fmt.Sprintf("%p", unp.SIG_IGN):
+	case fmt.Sprintf("%p", sys.SIG_IGN):
 		return "SIG_IGN"
 	}
 	return "f"
@@ -1215,17 +1216,17 @@ func socketType(fd int) string {
 }
 
 func listen(port uint16) int {
-	var servaddr unp.SockaddrIn
+	var servaddr sys.SockaddrIn
 	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	servaddr.Family = unix.AF_INET
-	servaddr.Port = unp.Htons(port)
-	unp.Bind(fd, &servaddr, unp.SizeofSockaddrIn)
+	servaddr.Port = sys.Htons(port)
+	unp.Bind(fd, &servaddr, sys.Sizeof(servaddr))
 	unp.Listen(fd, unp.LISTENQ)
 	return fd
 }
 
 func accept(listenfd int) int {
-	var cliaddr unp.SockaddrIn
-	clilen := unp.Socklen(unp.SizeofSockaddrIn)
+	var cliaddr sys.SockaddrIn
+	clilen := sys.Sizeof(cliaddr)
 	return unp.Accept(listenfd, &cliaddr, &clilen)
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
 )
 
 func init() {
@@ -33,7 +34,7 @@ func inChild(do func()) {
 		do()
 		os.Exit(0)
 	}
-	unp.SysWait(nil)
+	sys.Wait(nil)
 }
 
 type point struct {
@@ -47,7 +48,7 @@ type label string
 // typed gives a child a value through Once, and its parent the same.
 func typed[T any](value T) {
 	calls := 0
-	v := unp.Once(func() T { calls++; return value })
+	v := sys.Once(func() T { calls++; return value })
 	inChild(func() { fmt.Printf("%#v %d ", v, calls) })
 	fmt.Printf("%#v %d\n", v, calls)
 }
@@ -69,7 +70,7 @@ var moreprograms = map[string]func(){
 	},
 	"kept": func() {
 		clients := 0
-		unp.Keep(&clients)
+		sys.Keep(&clients)
 		listenfd := listen(unp.SERV_PORT)
 		for {
 			connfd := accept(listenfd)
@@ -82,7 +83,7 @@ var moreprograms = map[string]func(){
 	},
 	"kept and measured": func() { // the child's environment is as long as the first's
 		clients := 0
-		unp.Keep(&clients)
+		sys.Keep(&clients)
 		listenfd := listen(unp.SERV_PORT)
 		for {
 			connfd := accept(listenfd)
@@ -92,25 +93,25 @@ var moreprograms = map[string]func(){
 				say(connfd, clients, len(environ))
 			}
 			unp.Close(connfd)
-			unp.SysWait(nil)
+			sys.Wait(nil)
 		}
 	},
 	"kept by turns": func() { // at different places
 		clients := 0
-		unp.Keep(&clients)
+		sys.Keep(&clients)
 		listenfd := listen(unp.SERV_PORT)
 		for {
 			connfd := accept(listenfd)
 			clients++
-			if unp.Once(func() bool { return clients%2 == 0 }) {
+			if sys.Once(func() bool { return clients%2 == 0 }) {
 				x := 10 * clients
-				unp.Keep(&x)
+				sys.Keep(&x)
 				if unp.Fork() == 0 {
 					say(connfd, x)
 				}
 			} else {
 				x := 10 * clients
-				unp.Keep(&x)
+				sys.Keep(&x)
 				if unp.Fork() == 0 {
 					say(connfd, x)
 				}
@@ -121,7 +122,7 @@ var moreprograms = map[string]func(){
 	"kept in the head": func() {
 		listenfd := listen(unp.SERV_PORT)
 		for hit := 1; ; hit++ {
-			unp.Keep(&hit)
+			sys.Keep(&hit)
 			connfd := accept(listenfd)
 			if unp.Fork() == 0 {
 				say(connfd, hit)
@@ -131,7 +132,7 @@ var moreprograms = map[string]func(){
 	},
 	"kept before accept": func() {
 		clients := 0
-		unp.Keep(&clients)
+		sys.Keep(&clients)
 		listenfd := listen(unp.SERV_PORT)
 		for {
 			clients++
@@ -146,7 +147,7 @@ var moreprograms = map[string]func(){
 		clients := 0
 		listenfd := listen(unp.SERV_PORT)
 		for {
-			clients = unp.Once(func() int { return clients + 1 })
+			clients = sys.Once(func() int { return clients + 1 })
 			connfd := accept(listenfd)
 			if unp.Fork() == 0 {
 				say(connfd, clients)
@@ -159,7 +160,7 @@ var moreprograms = map[string]func(){
 		listenfd := listen(unp.SERV_PORT)
 		for {
 			connfd := accept(listenfd)
-			clients = unp.Once(func() int { return clients + 1 })
+			clients = sys.Once(func() int { return clients + 1 })
 			if unp.Fork() == 0 {
 				say(connfd, clients)
 			}
@@ -168,9 +169,9 @@ var moreprograms = map[string]func(){
 	},
 	"once in the head": func() {
 		listenfd := listen(unp.SERV_PORT)
-		for clients := 0; unp.Once(func() bool { clients++; return true }); {
+		for clients := 0; sys.Once(func() bool { clients++; return true }); {
 			connfd := accept(listenfd)
-			n := unp.Once(func() int { return clients })
+			n := sys.Once(func() int { return clients })
 			if unp.Fork() == 0 {
 				say(connfd, n)
 			}
@@ -179,13 +180,13 @@ var moreprograms = map[string]func(){
 	},
 	"once under a condition": func() { // that a Once has found
 		clients := 0
-		unp.Keep(&clients)
+		sys.Keep(&clients)
 		listenfd := listen(unp.SERV_PORT)
 		for {
 			connfd := accept(listenfd)
 			even := false
-			if unp.Once(func() bool { clients++; return clients%2 == 0 }) {
-				even = unp.Once(func() bool { return true })
+			if sys.Once(func() bool { clients++; return clients%2 == 0 }) {
+				even = sys.Once(func() bool { return true })
 			}
 			if unp.Fork() == 0 {
 				say(connfd, clients, even)
@@ -195,13 +196,13 @@ var moreprograms = map[string]func(){
 	},
 	"once in some rounds": func() {
 		clients, last := 0, 0
-		unp.Keep(&clients, &last)
+		sys.Keep(&clients, &last)
 		listenfd := listen(unp.SERV_PORT)
 		for {
 			connfd := accept(listenfd)
 			clients++
-			if unp.Once(func() bool { return clients%2 == 1 }) {
-				last = unp.Once(func() int { return 10 * clients })
+			if sys.Once(func() bool { return clients%2 == 1 }) {
+				last = sys.Once(func() int { return 10 * clients })
 			}
 			if unp.Fork() == 0 {
 				say(connfd, clients, last)
@@ -215,7 +216,7 @@ var moreprograms = map[string]func(){
 		for {
 			connfd := accept(listenfd)
 			if clients++; clients%2 == 1 {
-				unp.OnceFunc(func() {})
+				sys.OnceFunc(func() {})
 			}
 			if unp.Fork() == 0 {
 				say(connfd, clients)
@@ -225,7 +226,7 @@ var moreprograms = map[string]func(){
 	},
 	"kept in some rounds": func() {
 		clients, odd := 0, 0
-		unp.Keep(&clients, &odd)
+		sys.Keep(&clients, &odd)
 		listenfd := listen(unp.SERV_PORT)
 		for {
 			connfd := accept(listenfd)
@@ -241,25 +242,25 @@ var moreprograms = map[string]func(){
 	"pipes of each round": func() { // made before accept, and kept open
 		var pipes [3][2]int
 		clients := 0
-		unp.Keep(&pipes, &clients)
+		sys.Keep(&pipes, &clients)
 		listenfd := listen(unp.SERV_PORT)
 		for {
-			pipe := unp.Once(func() (p [2]int) { unix.Pipe(p[:]); return p })
+			pipe := sys.Once(func() (p [2]int) { unix.Pipe(p[:]); return p })
 			connfd := accept(listenfd)
 			pipes[clients%3] = pipe
 			clients++
 			if unp.Fork() == 0 {
 				for _, p := range pipes[:clients] {
-					unp.SysWrite(p[1], []byte{'a' + byte(clients)})
+					sys.Write(p[1], []byte{'a' + byte(clients)})
 				}
 				say(connfd, clients)
 			}
 			unp.Close(connfd)
-			unp.SysWait(nil)
+			sys.Wait(nil)
 			if clients == 3 {
 				for _, p := range pipes {
 					buf := make([]byte, 10)
-					n, _ := unp.SysRead(p[0], buf)
+					n, _ := sys.Read(p[0], buf)
 					fmt.Printf("%s ", buf[:n])
 				}
 				fmt.Println()
@@ -269,7 +270,7 @@ var moreprograms = map[string]func(){
 	},
 	"table of children": func() {
 		var table []int
-		unp.Keep(&table)
+		sys.Keep(&table)
 		listenfd := listen(unp.SERV_PORT)
 		for {
 			connfd := accept(listenfd)
@@ -282,11 +283,11 @@ var moreprograms = map[string]func(){
 		}
 	},
 	"start-up in one Once": func() { // in small letters
-		listenfd := unp.Once(func() int {
-			fd, _ := unp.SysSocket(unix.AF_INET, unix.SOCK_STREAM, 0)
-			servaddr := unp.SockaddrIn{Family: unix.AF_INET, Port: unp.Htons(unp.SERV_PORT)}
-			unp.SysBind(fd, &servaddr, unp.SizeofSockaddrIn)
-			unp.SysListen(fd, unp.LISTENQ)
+		listenfd := sys.Once(func() int {
+			fd, _ := sys.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+			servaddr := sys.SockaddrIn{Family: unix.AF_INET, Port: sys.Htons(unp.SERV_PORT)}
+			sys.Bind(fd, &servaddr, sys.Sizeof(servaddr))
+			sys.Listen(fd, unp.LISTENQ)
 			return fd
 		})
 		for {
@@ -299,36 +300,36 @@ var moreprograms = map[string]func(){
 		}
 	},
 	"small letters": func() {
-		listenfd, err := unp.SysSocket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		servaddr := unp.SockaddrIn{Family: unix.AF_INET, Port: unp.Htons(unp.SERV_PORT)}
+		listenfd, err := sys.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		servaddr := sys.SockaddrIn{Family: unix.AF_INET, Port: sys.Htons(unp.SERV_PORT)}
 		if err != nil {
 			unp.ErrSys(err, "socket")
-		} else if err = unp.SysBind(listenfd, &servaddr, unp.SizeofSockaddrIn); err != nil {
+		} else if err = sys.Bind(listenfd, &servaddr, sys.Sizeof(servaddr)); err != nil {
 			unp.ErrSys(err, "bind")
 		}
-		unp.SysListen(listenfd, 5)
-		unp.Signal(unix.SIGCHLD, func(unix.Signal) { unp.SysWaitpid(-1, nil, unix.WNOHANG) })
+		sys.Listen(listenfd, 5)
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) { sys.Waitpid(-1, nil, unix.WNOHANG) })
 		for {
-			connfd, err := unp.SysAccept(listenfd, nil, nil)
+			connfd, err := sys.Accept(listenfd, nil, nil)
 			if err == unix.EINTR {
 				continue
 			}
-			pid, _ := unp.SysFork()
+			pid, _ := sys.Fork()
 			if pid == 0 {
-				unp.SysClose(listenfd)
+				sys.Close(listenfd)
 				buf := make([]byte, 100)
-				for n, _ := unp.SysRead(connfd, buf); n > 0; n, _ = unp.SysRead(connfd, buf) {
-					unp.SysWrite(connfd, buf[:n])
+				for n, _ := sys.Read(connfd, buf); n > 0; n, _ = sys.Read(connfd, buf) {
+					sys.Write(connfd, buf[:n])
 				}
 				os.Exit(0)
 			}
-			unp.SysClose(connfd)
+			sys.Close(connfd)
 		}
 	},
 	"poll before accept": func() {
 		listenfd := listen(unp.SERV_PORT)
 		for {
-			unp.Once(func() int { n, _ := unix.Poll([]unix.PollFd{{Fd: int32(listenfd), Events: unix.POLLIN}}, -1); return n })
+			sys.Once(func() int { n, _ := unix.Poll([]unix.PollFd{{Fd: int32(listenfd), Events: unix.POLLIN}}, -1); return n })
 			connfd := accept(listenfd)
 			if unp.Fork() == 0 {
 				say(connfd, "polled")
@@ -361,51 +362,51 @@ var moreprograms = map[string]func(){
 	"refused": func() {
 		switch os.Args[2] {
 		case "*os.File":
-			unp.Once(func() *os.File { return os.Stdin })
+			sys.Once(func() *os.File { return os.Stdin })
 		case "*errors.errorString":
-			unp.Once(func() error { return errors.New("") })
+			sys.Once(func() error { return errors.New("") })
 		case "time.Time":
-			unp.Once(func() time.Time { return time.Now() })
+			sys.Once(func() time.Time { return time.Now() })
 		case "interface {}":
-			unp.Once(func() any { return nil })
+			sys.Once(func() any { return nil })
 		case "map[int]int":
-			unp.Once(func() map[int]int { return nil })
+			sys.Once(func() map[int]int { return nil })
 		case "[]string":
-			unp.Once(func() []string { return nil })
+			sys.Once(func() []string { return nil })
 		case "struct { S string }":
-			unp.Once(func() (v struct{ S string }) { return v })
+			sys.Once(func() (v struct{ S string }) { return v })
 		case "func()":
-			unp.Once(func() func() { return nil })
+			sys.Once(func() func() { return nil })
 		case "kept *int":
 			var p *int
-			unp.Keep(&p)
+			sys.Keep(&p)
 		case "kept nil":
-			unp.Keep(nil)
+			sys.Keep(nil)
 		case "kept (*int)(nil)":
 			var p *int
-			unp.Keep(p)
+			sys.Keep(p)
 		case "kept 7":
-			unp.Keep(7)
+			sys.Keep(7)
 		case "kept later": // a value of a type that Keep would refuse, and a handler is set
 			var err error
-			unp.Keep(&err)
+			sys.Keep(&err)
 			unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
 			err = errors.New("")
 			unp.Fork()
 		case "Keep in a handler":
-			unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Keep(new(int)) })
+			unp.Signal(unix.SIGUSR1, func(unix.Signal) { sys.Keep(new(int)) })
 			unix.Kill(unix.Getpid(), unix.SIGUSR1)
-			unp.Sleep(60)
+			sys.Sleep(60)
 		case "Pause in a handler":
-			unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Pause() })
+			unp.Signal(unix.SIGUSR1, func(unix.Signal) { sys.Pause() })
 			unix.Kill(unix.Getpid(), unix.SIGUSR1)
-			unp.Sleep(60)
+			sys.Sleep(60)
 		case "Fork in Once":
-			unp.OnceFunc(func() { unp.Fork() })
+			sys.OnceFunc(func() { unp.Fork() })
 		case "Signal in Once":
-			unp.OnceFunc(func() { unp.Signal(unix.SIGUSR1, unp.SIG_IGN) })
+			sys.OnceFunc(func() { unp.Signal(unix.SIGUSR1, sys.SIG_IGN) })
 		case "Keep in Once":
-			unp.OnceFunc(func() { unp.Keep(new(int)) })
+			sys.OnceFunc(func() { sys.Keep(new(int)) })
 		case "goroutine":
 			ready := make(chan bool)
 			go func() { unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); close(ready) }()
@@ -415,27 +416,27 @@ var moreprograms = map[string]func(){
 		}
 	},
 	"nested": func() {
-		fd := unp.Once(func() int {
+		fd := sys.Once(func() int {
 			unp.Close(unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
-			return unp.Once(func() int { return unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0) })
+			return sys.Once(func() int { return unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0) })
 		})
 		other := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		inChild(func() { fmt.Println(fd, socketType(fd), other, socketType(other)) })
 	},
 	"Once in a handler": func() {
 		n := 0
-		unp.Signal(unix.SIGUSR1, func(unix.Signal) { n = unp.Once(func() int { return n + 1 }) })
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { n = sys.Once(func() int { return n + 1 }) })
 		for range 2 {
-			unp.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) })
+			sys.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) })
 		}
-		unp.Keep(&n)
+		sys.Keep(&n)
 		inChild(func() { fmt.Println(n) })
 	},
 	"kept of all types": func() {
 		n, s, b, err, p := 1, "one", []byte("one"), error(nil), point{X: 1}
-		unp.Keep(&n, &s, &b, &err, &p)
-		if unp.Once(func() bool { return true }) {
-			unp.OnceFunc(func() { n, s, b, err, p = 2, "two", nil, unix.EINTR, point{Y: 2, Valid: true} })
+		sys.Keep(&n, &s, &b, &err, &p)
+		if sys.Once(func() bool { return true }) {
+			sys.OnceFunc(func() { n, s, b, err, p = 2, "two", nil, unix.EINTR, point{Y: 2, Valid: true} })
 		}
 		inChild(func() {
 			fmt.Printf("%d %s %v %v %v\n", n, s, b == nil, err, p)
@@ -446,9 +447,9 @@ var moreprograms = map[string]func(){
 	},
 	"kept from a handler": func() { // as counted by a handler
 		ended := 0
-		unp.Keep(&ended)
+		sys.Keep(&ended)
 		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
-			unp.SysWait(nil)
+			sys.Wait(nil)
 			ended++
 		})
 		for range 3 {
@@ -457,7 +458,7 @@ var moreprograms = map[string]func(){
 				fmt.Println("in the child:", ended)
 				os.Exit(0)
 			}
-			for ended == before && !unp.Once(func() bool { unp.Pause(); return ended > before }) {
+			for ended == before && !sys.Once(func() bool { sys.Pause(); return ended > before }) {
 			}
 		}
 		fmt.Println("in the parent:", ended)
@@ -467,16 +468,16 @@ var moreprograms = map[string]func(){
 		_, err := os.Stat(os.Args[2])
 		os.WriteFile(os.Args[2], nil, 0o600)
 		if err != nil {
-			unp.Keep(&a)
+			sys.Keep(&a)
 		} else {
-			unp.Keep(&b)
+			sys.Keep(&b)
 		}
 		inChild(func() { fmt.Println("the child runs") })
 	},
 	"many steps": func() { // whose values do not fit into the environment
 		sum := 0
 		for i := range 20_000 {
-			sum += unp.Once(func() int { return i })
+			sum += sys.Once(func() int { return i })
 		}
 		inChild(func() { fmt.Println(sum) })
 	},
@@ -484,7 +485,7 @@ var moreprograms = map[string]func(){
 	// Smallest programs, by what they do before Fork.
 
 	"chdir": func() { // to a directory that is relative to the one in which the program started
-		unp.OnceFunc(func() { os.Mkdir("sub", 0o700) })
+		sys.OnceFunc(func() { os.Mkdir("sub", 0o700) })
 		if err := unix.Chdir("sub"); err != nil {
 			unp.ErrSys(err, "chdir error")
 		}
@@ -494,7 +495,7 @@ var moreprograms = map[string]func(){
 	},
 	"chdir once": func() {
 		os.Mkdir("sub", 0o700)
-		unp.Once(func() error { return unix.Chdir("sub") })
+		sys.Once(func() error { return unix.Chdir("sub") })
 		inChild(func() {
 			inChild(func() { dir, _ := os.Getwd(); fmt.Println(dir[strings.LastIndexByte(dir, '/'):]) })
 		})
@@ -509,13 +510,13 @@ var moreprograms = map[string]func(){
 		inChild(func() { fmt.Println("the child runs") })
 	},
 	"setsid": func() {
-		unp.OnceFunc(func() { unix.Setsid() })
+		sys.OnceFunc(func() { unix.Setsid() })
 		pid := unp.Fork()
 		if pid == 0 {
 			os.Exit(7)
 		}
 		var stat unix.WaitStatus
-		got, err := unp.SysWaitpid(0, &stat, 0)
+		got, err := sys.Waitpid(0, &stat, 0)
 		fmt.Println(got == pid, stat.ExitStatus(), err)
 	},
 	"setsid again": func() { // C: true <nil>
@@ -525,20 +526,20 @@ var moreprograms = map[string]func(){
 			os.Exit(7)
 		}
 		unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		got, err := unp.SysWaitpid(0, nil, unix.WNOHANG)
+		got, err := sys.Waitpid(0, nil, unix.WNOHANG)
 		fmt.Println(got == pid, err)
 	},
 	"alarm": func() {
-		unp.Alarm(1)
-		fmt.Println(unp.Alarm(60))
+		sys.Alarm(1)
+		fmt.Println(sys.Alarm(60))
 		inChild(func() {
-			unp.Sleep(0)
-			fmt.Println(unp.Alarm(0))
+			sys.Sleep(0)
+			fmt.Println(sys.Alarm(0))
 		})
-		fmt.Println(unp.Alarm(0), unp.Alarm(0))
+		fmt.Println(sys.Alarm(0), sys.Alarm(0))
 		unp.Signal(unix.SIGALRM, func(unix.Signal) { fmt.Println("alarm") })
-		unp.Alarm(1)
-		_, err := unp.SysRead(unp.Once(func() int { var p [2]int; unix.Pipe(p[:]); return p[0] }), make([]byte, 1))
+		sys.Alarm(1)
+		_, err := sys.Read(sys.Once(func() int { var p [2]int; unix.Pipe(p[:]); return p[0] }), make([]byte, 1))
 		fmt.Println(err)
 	},
 	"respawn": func() { // five children, a new one for each that ends
@@ -548,7 +549,7 @@ var moreprograms = map[string]func(){
 				fmt.Print(i, " ")
 				os.Exit(i)
 			}
-			if pid, err := unp.SysWait(&stat); pid < 0 || stat.ExitStatus() != i {
+			if pid, err := sys.Wait(&stat); pid < 0 || stat.ExitStatus() != i {
 				fmt.Println(pid, err, stat)
 			}
 		}
@@ -556,29 +557,29 @@ var moreprograms = map[string]func(){
 	},
 	"read one byte": func() {
 		var p [2]int
-		unp.Once(func() error { return unix.Pipe(p[:]) })
-		p = unp.Once(func() [2]int { return p })
-		unp.SysWrite(p[1], []byte("xy"))
-		c := unp.Once(func() byte { b := make([]byte, 1); unp.SysRead(p[0], b); return b[0] })
-		inChild(func() { b := make([]byte, 1); unp.SysRead(p[0], b); fmt.Printf("%c %s\n", c, b) })
+		sys.Once(func() error { return unix.Pipe(p[:]) })
+		p = sys.Once(func() [2]int { return p })
+		sys.Write(p[1], []byte("xy"))
+		c := sys.Once(func() byte { b := make([]byte, 1); sys.Read(p[0], b); return b[0] })
+		inChild(func() { b := make([]byte, 1); sys.Read(p[0], b); fmt.Printf("%c %s\n", c, b) })
 	},
 	"read a line": func() {
-		line := unp.Once(func() []byte { var line []byte; return unp.Fgets(&line, unp.MAXLINE, unp.Stdin) })
-		end := unp.Once(func() []byte { var line []byte; return unp.Fgets(&line, unp.MAXLINE, unp.Stdin) })
+		line := sys.Once(func() []byte { var line []byte; return unp.Fgets(&line, unp.MAXLINE, unp.Stdin) })
+		end := sys.Once(func() []byte { var line []byte; return unp.Fgets(&line, unp.MAXLINE, unp.Stdin) })
 		inChild(func() { fmt.Printf("%q %v\n", line, end == nil) })
 	},
 	"dup2": func() { // onto standard input
-		p := unp.Once(func() (p [2]int) { unix.Pipe(p[:]); unix.Dup2(p[0], 0); return p })
+		p := sys.Once(func() (p [2]int) { unix.Pipe(p[:]); unix.Dup2(p[0], 0); return p })
 		inChild(func() {
 			buf := make([]byte, 10)
-			unp.SysWrite(p[1], []byte("line"))
-			n, _ := unp.SysRead(0, buf)
+			sys.Write(p[1], []byte("line"))
+			n, _ := sys.Read(0, buf)
 			fmt.Printf("%s\n", buf[:n])
 		})
 	},
 	"log file": func() { // opened in the place of standard output
 		unp.Close(1)
-		unp.Once(func() int { fd, _ := unix.Open("log", unix.O_WRONLY|unix.O_CREAT|unix.O_APPEND, 0o600); return fd })
+		sys.Once(func() int { fd, _ := unix.Open("log", unix.O_WRONLY|unix.O_CREAT|unix.O_APPEND, 0o600); return fd })
 		inChild(func() { fmt.Println("in the child") })
 		b, _ := os.ReadFile("log")
 		os.Stderr.Write(b)
@@ -587,12 +588,12 @@ var moreprograms = map[string]func(){
 	"kill itself": func() {
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
-		unp.Sleep(0)
+		sys.Sleep(0)
 		fmt.Println("printed")
 		os.Exit(3)
 	},
 	"unix socket": func() { // at a path that is removed first
-		fd := unp.Once(func() int {
+		fd := sys.Once(func() int {
 			os.Remove("socket")
 			fd, _ := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 			unix.Bind(fd, &unix.SockaddrUnix{Name: "socket"})
@@ -615,25 +616,25 @@ var moreprograms = map[string]func(){
 			}
 			return fd
 		}
-		fd := unp.Once(lock)
+		fd := sys.Once(lock)
 		inChild(func() { fmt.Println(fd >= 0, lock()) })
 		os.Remove("lock")
 	},
 	"ready": func() { // the child sends its parent a signal
 		ready := false
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { ready = true })
-		parent := unp.Once(unix.Getpid)
+		parent := sys.Once(unix.Getpid)
 		if unp.Fork() == 0 {
 			unix.Kill(parent, unix.SIGUSR1)
 			os.Exit(0)
 		}
 		for !ready {
-			unp.Pause()
+			sys.Pause()
 		}
 		fmt.Println("ready")
 	},
 	"pid file": func() {
-		pid := unp.Once(func() int { os.WriteFile("pid", fmt.Append(nil, unix.Getpid()), 0o600); return unix.Getpid() })
+		pid := sys.Once(func() int { os.WriteFile("pid", fmt.Append(nil, unix.Getpid()), 0o600); return unix.Getpid() })
 		inChild(func() {
 			b, _ := os.ReadFile("pid")
 			fmt.Println(string(b) == fmt.Sprint(pid), pid == unix.Getppid(), pid == unix.Getpid())
@@ -648,7 +649,7 @@ var moreprograms = map[string]func(){
 	"pause": func() { // until five children have ended
 		ended := 0
 		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
-			for pid, _ := unp.SysWaitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = unp.SysWaitpid(-1, nil, unix.WNOHANG) {
+			for pid, _ := sys.Waitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = sys.Waitpid(-1, nil, unix.WNOHANG) {
 				ended++
 			}
 		})
@@ -658,15 +659,15 @@ var moreprograms = map[string]func(){
 			}
 		}
 		for ended < 5 {
-			unp.Pause()
+			sys.Pause()
 		}
 		fmt.Println(ended)
 	},
 	"pause a second": func() { // a Signal before it does not end it
 		unp.Signal(unix.SIGALRM, func(unix.Signal) {})
-		unp.Alarm(1)
+		sys.Alarm(1)
 		start := time.Now()
-		unp.Pause()
+		sys.Pause()
 		fmt.Println(time.Since(start) > 900*time.Millisecond)
 	},
 	"all blocked": func() { // and a handler installed meanwhile; Setuid concerns all threads
@@ -682,9 +683,9 @@ var moreprograms = map[string]func(){
 		var first, last int
 		var forks atomic.Int32
 		between := make([]byte, 1<<20)
-		unp.Keep(&first, &between, &last)
+		sys.Keep(&first, &between, &last)
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { first++; last++ })
-		parent := unp.Once(unix.Getpid)
+		parent := sys.Once(unix.Getpid)
 		if parent == unix.Getpid() {
 			go func() {
 				for n := int32(1); ; n++ { // each signal comes a little later in Fork
@@ -707,7 +708,7 @@ var moreprograms = map[string]func(){
 				os.Exit(0)
 			}
 			var stat unix.WaitStatus
-			for pid, _ := unp.SysWait(&stat); pid < 0; pid, _ = unp.SysWait(&stat) {
+			for pid, _ := sys.Wait(&stat); pid < 0; pid, _ = sys.Wait(&stat) {
 			}
 			torn += stat.ExitStatus()
 		}
@@ -721,7 +722,7 @@ var moreprograms = map[string]func(){
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(50 * time.Millisecond) // the handler has returned, outside unp
-		unp.Pause()
+		sys.Pause()
 		fmt.Println("paused")
 	},
 	"closed and long": func() { // the file in memory is in the place of no standard descriptor
@@ -729,25 +730,25 @@ var moreprograms = map[string]func(){
 			unp.Close(fd)
 		}
 		for range 100 {
-			unp.OnceFunc(func() {})
+			sys.OnceFunc(func() {})
 		}
 		var stat unix.WaitStatus
 		if unp.Fork() == 0 {
 			os.Exit(7)
 		}
-		unp.SysWait(&stat)
+		sys.Wait(&stat)
 		os.Exit(stat.ExitStatus())
 	},
 	"the next port": func() { // if the first is in use; and the next server, if the first refuses
 		taken, fd := listen(unp.SERV_PORT), unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		servaddr := unp.SockaddrIn{Family: unix.AF_INET, Addr: unp.Htonl(0x7f000001)}
+		servaddr := sys.SockaddrIn{Family: unix.AF_INET, Addr: sys.Htonl(0x7f000001)}
 		bound := uint16(unp.SERV_PORT)
-		for servaddr.Port = unp.Htons(bound); unp.SysBind(fd, &servaddr, unp.SizeofSockaddrIn) == unix.EADDRINUSE; servaddr.Port = unp.Htons(bound) {
+		for servaddr.Port = sys.Htons(bound); sys.Bind(fd, &servaddr, sys.Sizeof(servaddr)) == unix.EADDRINUSE; servaddr.Port = sys.Htons(bound) {
 			bound++
 		}
 		client := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		connected := bound // nobody listens there
-		for servaddr.Port = unp.Htons(connected); unp.SysConnect(client, &servaddr, unp.SizeofSockaddrIn) == unix.ECONNREFUSED; servaddr.Port = unp.Htons(connected) {
+		for servaddr.Port = sys.Htons(connected); sys.Connect(client, &servaddr, sys.Sizeof(servaddr)) == unix.ECONNREFUSED; servaddr.Port = sys.Htons(connected) {
 			connected--
 		}
 		inChild(func() { fmt.Println(taken, bound, connected) })
@@ -779,11 +780,11 @@ var moreprograms = map[string]func(){
 		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {})
 		listenfd := listen(unp.SERV_PORT)
 		for i := 0; ; i++ {
-			if _, err := unp.SysAccept(listenfd, nil, nil); err != unix.EINTR {
+			if _, err := sys.Accept(listenfd, nil, nil); err != unix.EINTR {
 				fmt.Println(err)
 			}
 			fmt.Println(i)
-			if unp.Once(func() bool { return i == 29 }) {
+			if sys.Once(func() bool { return i == 29 }) {
 				inChild(func() {
 					environ, _ := os.ReadFile("/proc/self/environ")
 					path := environ[bytes.Index(environ, []byte("UNP_FORK=")):]
@@ -802,18 +803,18 @@ var moreprograms = map[string]func(){
 		}
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { status() })
 		status()
-		unp.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) })
+		sys.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) })
 		inChild(func() {
 			status()
 			unix.Kill(unix.Getpid(), unix.SIGUSR1)
-			unp.Sleep(0)
+			sys.Sleep(0)
 			unix.Exec("/bin/grep", []string{"grep", "SigBlk", "/proc/self/status"}, nil)
 		})
 	},
 	"ignored and inherited": func() {
-		hup, tstp := name(unp.Signal(unix.SIGHUP, unp.SIG_DFL)), name(unp.Signal(unix.SIGTSTP, unp.SIG_IGN))
+		hup, tstp := name(unp.Signal(unix.SIGHUP, sys.SIG_DFL)), name(unp.Signal(unix.SIGTSTP, sys.SIG_IGN))
 		inChild(func() {
-			fmt.Println(hup, tstp, name(unp.Signal(unix.SIGHUP, unp.SIG_IGN)), name(unp.Signal(unix.SIGTSTP, unp.SIG_DFL)), name(unp.Signal(unix.SIGCONT, unp.SIG_DFL)))
+			fmt.Println(hup, tstp, name(unp.Signal(unix.SIGHUP, sys.SIG_IGN)), name(unp.Signal(unix.SIGTSTP, sys.SIG_DFL)), name(unp.Signal(unix.SIGCONT, sys.SIG_DFL)))
 		})
 		fmt.Println(hup, tstp)
 	},
@@ -822,7 +823,7 @@ var moreprograms = map[string]func(){
 		unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {})
 		listenfd := listen(unp.SERV_PORT)
 		for i := 1; ; i++ {
-			if _, err := unp.SysAccept(listenfd, nil, nil); err != unix.EINTR {
+			if _, err := sys.Accept(listenfd, nil, nil); err != unix.EINTR {
 				fmt.Println(err)
 			}
 			fmt.Println(i)
@@ -850,9 +851,9 @@ var moreprograms = map[string]func(){
 			unp.Signal(unix.SIGALRM, func(unix.Signal) { done <- true })
 			pid := unp.Fork()
 			if pid == 0 {
-				unp.Sleep(0)
-				unp.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR2) })
-				unp.Sleep(0)
+				sys.Sleep(0)
+				sys.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR2) })
+				sys.Sleep(0)
 				<-done
 				os.Exit(len(done)) // each signal is handled once
 			}
@@ -870,22 +871,22 @@ var moreprograms = map[string]func(){
 		kill := func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) }
 		handled := func() int32 { // another thread may have taken the signal just now
 			for caught.Load() == 0 {
-				unp.Sleep(0)
+				sys.Sleep(0)
 			}
 			return caught.Load()
 		}
 		set.Val[0] = 1 << (unix.SIGUSR1 - 1)
 		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
 		for range 3 {
-			unp.OnceFunc(kill)
-			unp.Sleep(0)
+			sys.OnceFunc(kill)
+			sys.Sleep(0)
 		}
 		fmt.Print(caught.Load(), " ")
 		inChild(func() { // it has none pending, and blocks the same
 			var now unix.Sigset_t
 			unp.Sigprocmask(unix.SIG_BLOCK, nil, &now)
 			kill()
-			unp.Sleep(0)
+			sys.Sleep(0)
 			before := caught.Load()
 			unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
 			fmt.Print(now == set, " ", before, handled(), " ")
@@ -904,8 +905,8 @@ var moreprograms = map[string]func(){
 			os.Exit(0)
 		}
 		unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		unp.Alarm(1)
-		unp.Sigsuspend(&old)
+		sys.Alarm(1)
+		sys.Sigsuspend(&old)
 		fmt.Println(caught.Load())
 	},
 	"paused": func() { // SIGPIPE that is ignored calls no handler
@@ -914,14 +915,14 @@ var moreprograms = map[string]func(){
 		unix.Pipe(p[:])
 		unix.Close(p[0])
 		unix.Dup2(p[1], 1)
-		unp.Signal(unix.SIGPIPE, unp.SIG_IGN)
+		unp.Signal(unix.SIGPIPE, sys.SIG_IGN)
 		unp.Signal(unix.SIGALRM, func(unix.Signal) { caught.Store(true) })
-		unp.Alarm(1)
+		sys.Alarm(1)
 		go func() {
 			mainIn(unix.SYS_RT_SIGSUSPEND)
 			fmt.Println("to nobody")
 		}()
-		unp.Pause()
+		sys.Pause()
 		fmt.Fprintln(os.Stderr, caught.Load())
 	},
 	"pause beside a goroutine": func() { // a handler that has returned before Pause ends it
@@ -929,7 +930,7 @@ var moreprograms = map[string]func(){
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { caught.Add(1) })
 		go func() {
 			for {
-				unp.SysClose(-1)
+				sys.Close(-1)
 			}
 		}()
 		for n := int32(1); n <= 20; n++ {
@@ -938,7 +939,7 @@ var moreprograms = map[string]func(){
 				time.Sleep(time.Millisecond)
 			}
 			time.Sleep(5 * time.Millisecond) // it has returned
-			unp.Pause()
+			sys.Pause()
 		}
 		fmt.Println("paused")
 	},
@@ -954,7 +955,7 @@ var moreprograms = map[string]func(){
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
 		time.Sleep(100 * time.Millisecond)
 		unix.Getrusage(unix.RUSAGE_THREAD, &before)
-		unp.Sleep(0)
+		sys.Sleep(0)
 		unix.Getrusage(unix.RUSAGE_THREAD, &after)
 		used := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
 		fmt.Println(runs, used < 100*time.Millisecond)
@@ -966,17 +967,17 @@ var moreprograms = map[string]func(){
 		unix.Pipe(p[:])
 		pid := unp.Fork()
 		if pid == 0 {
-			unp.Sleep(100)
+			sys.Sleep(100)
 		}
 		strike := func(call int) {
 			mainIn(call)
 			unix.Kill(unix.Getpid(), unix.SIGUSR1)
 		}
 		go strike(unix.SYS_READ)
-		_, err := unp.SysRead(p[0], make([]byte, 1))
+		_, err := sys.Read(p[0], make([]byte, 1))
 		fmt.Println(err)
 		go strike(unix.SYS_WAIT4)
-		_, err = unp.SysWait(nil)
+		_, err = sys.Wait(nil)
 		fmt.Println(err)
 		unix.Kill(pid, unix.SIGKILL)
 	},
@@ -985,17 +986,17 @@ var moreprograms = map[string]func(){
 		set.Val[0] = 1<<(unix.SIGTERM-1) | 1<<(unix.SIGCHLD-1)
 		unp.Sigprocmask(unix.SIG_BLOCK, &set, nil)
 		unix.Kill(unix.Getpid(), unix.SIGTERM)
-		unp.Sleep(0)
+		sys.Sleep(0)
 		fmt.Println("survived")
 		unp.Sigprocmask(unix.SIG_UNBLOCK, &set, nil)
-		unp.Sleep(1)
+		sys.Sleep(1)
 		fmt.Println("and survived")
 	},
 	"list of children": func() { // SIGCHLD is blocked around Fork, so that the handler finds each
 		var set, old unix.Sigset_t
 		list, unknown, ended := map[int]bool{}, 0, 0
 		unp.Signal(unix.SIGCHLD, func(unix.Signal) {
-			for pid, _ := unp.SysWaitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = unp.SysWaitpid(-1, nil, unix.WNOHANG) {
+			for pid, _ := sys.Waitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = sys.Waitpid(-1, nil, unix.WNOHANG) {
 				if !list[pid] {
 					unknown++
 				}
@@ -1010,7 +1011,7 @@ var moreprograms = map[string]func(){
 			if pid == 0 {
 				os.Exit(0)
 			}
-			unp.Sleep(0)
+			sys.Sleep(0)
 			if len(os.Args) > 2 {
 				time.Sleep(5 * time.Millisecond)
 			}
@@ -1019,7 +1020,7 @@ var moreprograms = map[string]func(){
 		}
 		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
 		for ended < 20 {
-			unp.Sigsuspend(&old)
+			sys.Sigsuspend(&old)
 		}
 		unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
 		fmt.Println(unknown, len(list))
@@ -1039,7 +1040,7 @@ var moreprograms = map[string]func(){
 		for n := 1; n <= 2000; n++ {
 			told <- true
 			for caught < n {
-				unp.Sigsuspend(&old)
+				sys.Sigsuspend(&old)
 			}
 		}
 		fmt.Println(caught)
@@ -1050,11 +1051,11 @@ var moreprograms = map[string]func(){
 		unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("caught") })
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Sigprocmask(unix.SIG_BLOCK, &set, nil) })
 		unix.Kill(unix.Getpid(), unix.SIGUSR1)
-		unp.Sleep(0)
+		sys.Sleep(0)
 		unp.Sigprocmask(unix.SIG_BLOCK, nil, &old)
 		fmt.Println(old.Val[0])
 		unix.Kill(unix.Getpid(), unix.SIGUSR2)
-		unp.Sleep(0)
+		sys.Sleep(0)
 	},
 }
 

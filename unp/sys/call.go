@@ -1,0 +1,232 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The one rule of this package: a system call that main makes is made once. A child on its
+// way to its Fork does not make it again, and gets the same result. Before and after the
+// call, main waits for the handlers of the signals that have arrived.
+
+// A call is a system call that a program makes.
+type call struct {
+	name string
+	args []any // as strace shows them, without what the call fills
+	does activity
+	fd   int   // the descriptor on which main may sleep, or -1
+	open []int // the descriptors that it has opened
+
+	accepts bool // it waits for a client
+	reads   bool // it counts against the bound of what main reads on its way to Fork
+	skips   bool // a child on its way does nothing, unless the parent's call has failed
+}
+
+// The three kinds of calls: what a handler can interrupt.
+func briefly(name string, args ...any) *call {
+	return &call{name: name, args: args, does: brief, fd: -1}
+}
+
+func slowly(name string, args ...any) *call {
+	return &call{name: name, args: args, does: slow, fd: -1}
+}
+
+func asleep(name string, args ...any) *call {
+	return &call{name: name, args: args, does: sleep, fd: -1}
+}
+
+// on notes the descriptor on which main may sleep.
+func (c *call) on(fd int) *call {
+	c.fd = fd
+	return c
+}
+
+// reading is what read(2) and its like are.
+func (c *call) reading() *call {
+	c.reads = true
+	return c
+}
+
+// opened notes that the call has opened a descriptor.
+func (c *call) opened(fd int, err error) (int, error) {
+	if err == nil {
+		closed(fd) // main may have closed that of this number with unix.Close
+		c.open = append(c.open, fd)
+	}
+	return fd, err
+}
+
+// made makes a call. What a handler then finds main doing ends even if do panics.
+func (c *call) made(do func() (int, error)) (int, error) {
+	defer begin(c.does, c.fd)()
+	return do()
+}
+
+// replayed makes a call whose result main needs, and remembers on main's path what it
+// returned and what it stored in the variables to which out points. In a child that retraces
+// main it returns and stores the same instead.
+func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
+	at := here()
+	if at == nowhere {
+		if path.retracing.Load() {
+			Fatal("fork error: a goroutine of the child calls %s before main has reached Fork", c.name)
+		}
+		return do()
+	}
+	if path.retracing.Load() {
+		return c.retraced(at, out)
+	}
+	waitHandlers()
+	insideOnce := mainDoes.Load() != idle
+	result, err := c.made(do)
+	waitHandlers()
+	if insideOnce { // Once is a step itself
+		path.opening = append(path.opening, c.open...)
+		return result, err
+	}
+	c.remembered(at, result, err, out)
+	return result, err
+}
+
+// skipped makes a call that only does something. If it succeeds it returns success, and the
+// path does not need it; if not, it is replayed.
+func (c *call) skipped(success int, do func() (int, error)) (int, error) {
+	c.skips = true
+	at := here()
+	retracing := path.retracing.Load()
+	switch {
+	case at == nowhere && retracing:
+		return success, nil
+	case at == nowhere:
+		return do()
+	case retracing && c.isAhead(at):
+		return c.retraced(at, nil)
+	case retracing:
+		path.skipped++
+		return success, nil
+	}
+	waitHandlers()
+	insideOnce := mainDoes.Load() != idle
+	result, err := c.made(do)
+	waitHandlers()
+	switch {
+	case insideOnce:
+	case err == nil && result == success:
+		path.skipped++
+	default:
+		c.remembered(at, result, err, nil)
+	}
+	return result, err
+}
+
+// done is skipped for a call that returns nothing but an error.
+func (c *call) done(do func() error) error {
+	_, err := c.skipped(0, func() (int, error) { return 0, do() })
+	return err
+}
+
+// remembered adds the call to the path.
+func (c *call) remembered(at place, result int, err error, out []any) {
+	s := &step{at: at, result: result, open: c.open, accepts: c.accepts, reads: c.reads}
+	if c.skips {
+		s.after = path.skipped
+	}
+	s.errno = errnoOf(err)
+	if c.reads && !countRead(max(result, 0)) {
+		if lose(s) {
+			s.call = c.String()
+			remember(s)
+		}
+		return
+	}
+	s.call = c.String()
+	var why error
+	if s.values, why = valuesText(out...); why == nil {
+		s.kept, why = keptText()
+	}
+	if why != nil {
+		Fatal("fork error: %v, as %s asks", why, lines[at])
+	}
+	remember(s)
+}
+
+// isAhead tells whether the next step of the parent's path is this call.
+func (c *call) isAhead(at place) bool {
+	if len(path.ahead) == 0 {
+		return false
+	}
+	next := path.ahead[0]
+	return next.at == at && next.after == path.skipped && next.call == c.String()
+}
+
+// retraced takes the next step of the parent's path, which must be this call.
+func (c *call) retraced(at place, out []any) (int, error) {
+	if len(path.ahead) == 0 {
+		c.differs(at, "at its end", "")
+	}
+	s := path.ahead[0]
+	if s.at != at || s.call != c.String() {
+		c.differs(at, s.line, s.call)
+	}
+	path.ahead = path.ahead[1:]
+	path.skipped = 0
+	for _, fd := range s.open {
+		closed(fd)
+	}
+	path.taken = append(path.taken, s)
+	own(s)
+	err := setValues(s.values, out...)
+	if err == nil {
+		err = setKept(s.kept)
+	}
+	if err != nil {
+		Fatal("fork error: the child cannot be given what %s returned at %s: %v", s.call, s.line, err)
+	}
+	s.accepts, s.reads = c.accepts, c.reads
+	return s.returned()
+}
+
+// errnoOf returns the number of an error, or 0 if it is none of the kernel's.
+func errnoOf(err error) unix.Errno {
+	errno, _ := err.(unix.Errno)
+	return errno
+}
+
+func (s *step) returned() (int, error) {
+	if s.errno != 0 {
+		return s.result, s.errno
+	}
+	return s.result, nil
+}
+
+func (c *call) differs(at place, parentsLine, parentsCall string) {
+	Fatal("fork error: the child came to %s %s, where its parent was at %s %s.\n"+
+		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.", lines[at], c, parentsLine, parentsCall)
+}
+
+// String returns the call as strace shows it.
+func (c *call) String() string {
+	var b strings.Builder
+	b.WriteString(c.name)
+	b.WriteByte('(')
+	for i, arg := range c.args {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		switch a := arg.(type) {
+		case nil:
+			b.WriteString("NULL")
+		case string:
+			b.WriteString(strconv.QuoteToASCII(a))
+		default:
+			fmt.Fprint(&b, a)
+		}
+	}
+	b.WriteByte(')')
+	return b.String()
+}

@@ -1,0 +1,381 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"math/bits"
+	"os"
+	ossignal "os/signal"
+	"reflect"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sigaction(2) and its kin on top of the Go runtime.
+//
+// The kernel gets the disposition and the flags asked for, but the handler that it
+// calls is the runtime's, because a Go function cannot run where a signal strikes. The
+// runtime hands the signal to package os/signal, which passes it to a goroutine, the
+// signal's catcher. The catcher calls the handler, on a thread of its own, where even
+// what is unsafe in C, such as printf, is safe. Before and after each system call that main
+// makes through this package, main waits for the handlers of the signals that have arrived,
+// as in C, where main is what a handler interrupts.
+
+// A catcher calls the handler of one signal.
+type catcher struct {
+	act     Sigaction_t    // what Sigaction has set
+	kernel  ksigaction     // what the kernel has been given for it
+	pending chan os.Signal // room for one, because signals are not queued; nil until the catcher has started
+}
+
+// signals is what a kernel keeps of a process's signals. The mutex and the condition
+// variable changed make it a monitor.
+var signals struct {
+	sync.Mutex
+	catchers [1 + 64]catcher // by signal number
+	running  uint64          // the signals whose handlers run
+	blocked  uint64          // those that main blocks: their handlers wait
+	held     bool            // main forks: all handlers wait
+	off      bool            // main retraces: nothing is caught
+	runtimes ksigaction      // how the runtime catches any signal
+}
+
+// changed is broadcast when running, blocked or held have changed.
+var changed = sync.NewCond(&signals)
+
+var (
+	caught   atomic.Uint64 // the signals whose catchers have started
+	returned atomic.Uint32 // how many handlers have returned
+	seen     uint32        // what returned was when main last waited for handlers
+	mainDoes atomic.Int32  // an activity
+	mainOn   atomic.Int32  // the descriptor on which main may sleep, or -1
+	waking   sync.Mutex    // held by the catcher that wakes main
+)
+
+// An activity is what a handler finds main doing.
+type activity = int32
+
+const (
+	idle  activity = iota // nothing that concerns this package
+	brief                 // a call that no handler interrupts
+	slow                  // a call that a handler without SA_RESTART interrupts
+	sleep                 // a call that any handler interrupts
+)
+
+// begin notes what main does, until the function that begin returns is called.
+func begin(does activity, on int) (end func()) {
+	before, beforeOn := mainDoes.Swap(does), mainOn.Swap(int32(on))
+	return func() {
+		mainOn.Store(beforeOn)
+		mainDoes.Store(before)
+	}
+}
+
+func (c *catcher) ignores() bool {
+	return c.act.Handler != nil && reflect.ValueOf(c.act.Handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer()
+}
+
+// install gives the kernel the disposition of a signal. A signal that main blocks is
+// caught whatever its disposition, because another thread would take it.
+func (c *catcher) install(signo unix.Signal) {
+	switch {
+	case signals.blocked&^needed&bit(signo) != 0 || c.act.Handler != nil && !c.ignores():
+		c.kernel = signals.runtimes
+		c.kernel.flags = c.kernel.flags&^SA_RESTART | uint64(c.act.Flags)
+	case c.ignores():
+		c.kernel = ksigaction{handler: kernelIGN}
+	default:
+		c.kernel = ksigaction{handler: kernelDFL}
+	}
+	c.start(signo)                               // first, because Notify may set a disposition of its own
+	rtSigaction(signo, &c.kernel, &ksigaction{}) // so that strace shows the previous one
+}
+
+// start begins to catch a signal, unless it is at its default or ignored. SIGPIPE is
+// caught even if it is ignored: os.File asks the runtime, not the kernel, whether to die of
+// EPIPE.
+func (c *catcher) start(signo unix.Signal) {
+	caughtIfIgnored := signo == unix.SIGPIPE && c.kernel.handler == kernelIGN
+	if signals.off || c.pending != nil || c.kernel.handler <= kernelIGN && !caughtIfIgnored {
+		return
+	}
+	wake := make(chan os.Signal, 1)
+	wake <- signo // the signal may arrive between the two calls of Notify
+	c.pending = make(chan os.Signal, 1)
+	ossignal.Notify(c.pending, signo)
+	ossignal.Notify(wake, signo)
+	go c.catch(signo, wake)
+	caught.Or(bit(signo))
+}
+
+// catch calls the handler whenever there is a signal. Its thread blocks what main blocks,
+// and the signal itself, as a handler does in C.
+func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
+	runtime.LockOSThread()
+	signals.Lock() // until all catchers of a new child have started: this thread may take the signal of any
+	sigmask(unix.SIG_SETMASK, signals.blocked|bit(signo))
+	signals.Unlock()
+	defer c.catchOn(signo, wake)
+	for range wake {
+		ossignal.Notify(wake, signo) // returns when pending has it too
+		signals.Lock()
+		for len(c.pending) > 0 {
+			if canRun(signo) {
+				<-c.pending
+				c.handle(signo)
+			} else {
+				changed.Wait()
+			}
+		}
+		signals.Unlock()
+	}
+}
+
+// catchOn puts a new goroutine in the place of one in which the handler has called
+// runtime.Goexit.
+func (c *catcher) catchOn(signo unix.Signal, wake chan os.Signal) {
+	signals.Unlock()
+	select {
+	case wake <- signo:
+	default: // there is one
+	}
+	go c.catch(signo, wake)
+}
+
+// canRun tells whether the handler of a signal may run now. While one runs, the signals of
+// its mask wait.
+func canRun(signo unix.Signal) bool {
+	if signals.held || signals.blocked&bit(signo) != 0 {
+		return false
+	}
+	for running := signals.running; running != 0; running &= running - 1 {
+		other := &signals.catchers[1+bits.TrailingZeros64(running)]
+		if other.act.Mask.Val[0]&bit(signo) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// handle takes a signal: it calls the handler.
+func (c *catcher) handle(signo unix.Signal) {
+	act := c.act
+	switch {
+	case c.ignores():
+		changed.Broadcast()
+		return
+	case act.Handler == nil: // main has unblocked it, or the handler has just set its default
+		changed.Broadcast()
+		unix.Kill(unix.Getpid(), signo)
+		return
+	}
+	if act.Flags&SA_RESETHAND != 0 {
+		c.act.Handler = nil
+		c.install(signo)
+	}
+	signals.running |= bit(signo)
+	signals.Unlock()
+	defer func() { // even if the handler calls runtime.Goexit
+		value := recover()
+		if value != nil {
+			signals.Lock() // catchOn unlocks it
+			panic(value)
+		}
+		returned.Add(1)
+		interruptMain(act.Flags)
+		signals.Lock()
+		signals.running &^= bit(signo)
+		changed.Broadcast()
+	}()
+	act.Handler(signo)
+}
+
+// interruptMain returns when main is no longer in a call that a handler with these flags
+// interrupts.
+func interruptMain(flags int) {
+	interrupts := func() bool {
+		does := mainDoes.Load()
+		return does == sleep || does == slow && flags&SA_RESTART == 0
+	}
+	const pause, tries = 200 * time.Microsecond, 100
+	for range tries { // main may be on its way out of the call
+		if !interrupts() {
+			return
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)
+	}
+	// The kernel has given the signal to another thread.
+	waking.Lock()
+	defer waking.Unlock()
+	restartAfterSigThread(false, signals.runtimes)
+	defer restartAfterSigThread(true, signals.runtimes)
+	for n := 0; interrupts(); n++ {
+		if n%tries == 0 {
+			wakeMain()
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)
+	}
+}
+
+// wakeFrom wakes main if it sleeps in a call on this descriptor, which another goroutine has
+// closed. The kernel makes the call again, which then fails.
+func wakeFrom(fd int) {
+	if mainOn.Load() == int32(fd) {
+		wakeMain()
+	}
+}
+
+// waitHandlers makes main wait for the handlers of all signals that have arrived, except
+// those that main blocks. Only main calls it: a handler, on its own thread, does not wait.
+func waitHandlers() {
+	if caught.Load() == 0 {
+		return
+	}
+	for {
+		flush()
+		signals.Lock()
+		if signals.held || !busy() {
+			seen = returned.Load()
+			signals.Unlock()
+			return
+		}
+		end := begin(brief, -1) // the handler does not interrupt main's call, it holds main up
+		for busy() {
+			changed.Wait()
+		}
+		end()
+		signals.Unlock() // and look again for what has arrived in the meantime
+	}
+}
+
+// flush returns when package os/signal has passed on every signal that has arrived.
+func flush() {
+	passed := make(chan os.Signal, 1)
+	ossignal.Notify(passed, unix.Signal(bits.Len64(caught.Load()))) // one that is caught already
+	ossignal.Stop(passed)
+}
+
+// busy tells whether a handler runs, or is about to, of a signal that main does not block.
+func busy() bool {
+	if signals.running&^signals.blocked != 0 {
+		return true
+	}
+	for ready := caught.Load() &^ signals.blocked; ready != 0; ready &= ready - 1 {
+		if len(signals.catchers[1+bits.TrailingZeros64(ready)].pending) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// hold keeps all handlers from running, until release.
+func hold() {
+	signals.Lock()
+	defer signals.Unlock()
+	for signals.running&^signals.blocked != 0 {
+		changed.Wait()
+	}
+	signals.held = true
+}
+
+func release() {
+	signals.Lock()
+	defer signals.Unlock()
+	signals.held = false
+	changed.Broadcast()
+}
+
+// block makes the catchers hold back the signals of this set, and no others. It returns
+// those that they held back before.
+func block(set uint64) (old uint64) {
+	defer begin(brief, -1)()
+	signals.Lock()
+	defer signals.Unlock()
+	set &^= bit(unix.SIGURG) // becomeFirst may have blocked it
+	old = signals.blocked
+	for signals.running&set&^old != 0 {
+		changed.Wait()
+	}
+	signals.blocked = set
+	for differ := (old ^ set) &^ needed; differ != 0; differ &= differ - 1 {
+		signo := 1 + bits.TrailingZeros64(differ)
+		signals.catchers[signo].install(unix.Signal(signo))
+	}
+	changed.Broadcast()
+	return old
+}
+
+// atDefault sets the signals that the runtime catches back to their default, except those
+// that it needs. SIGURG, with which it interrupts its threads, is not among those: at
+// its default it interrupts nothing. Signals of the set ignored are ignored from then on.
+func atDefault(ignored uint64) {
+	rtSigaction(unix.SIGURG, nil, &signals.runtimes)
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		if needed&bit(signo) == 0 {
+			rtSigaction(signo, &ksigaction{}, nil)
+		}
+		if ignored&bit(signo) != 0 {
+			signals.catchers[signo].act.Handler = SIG_IGN
+			signals.catchers[signo].install(signo)
+		}
+	}
+}
+
+// ignoredSignals returns the signals that are ignored, but for those that the runtime needs.
+func ignoredSignals() (set uint64) {
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		var act ksigaction
+		rtSigaction(signo, nil, &act)
+		if act.handler == kernelIGN && needed&bit(signo) == 0 {
+			set |= bit(signo)
+		}
+	}
+	return set
+}
+
+// startCatchers starts the catchers that could not start while main retraced. SIGCHLD's
+// starts only at this process's own first fork: it takes threads, and before that fork there
+// are no children.
+func startCatchers() {
+	signals.Lock()
+	defer signals.Unlock()
+	signals.off = false
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		c := &signals.catchers[signo]
+		if c.kernel.handler != kernelDFL && signo != unix.SIGCHLD {
+			c.install(signo)
+		}
+	}
+}
+
+func startCatcher(signo unix.Signal) {
+	signals.Lock()
+	defer signals.Unlock()
+	signals.catchers[signo].start(signo)
+}
+
+// discard drops a signal that main blocks and that is pending.
+func (c *catcher) discard() {
+	select {
+	case <-c.pending:
+	default:
+	}
+}
+
+// earlySignals are those that a new child holds back until its main has arrived: those that
+// are caught or ignored, because exec sets handlers to the default, and those that main blocks.
+func earlySignals(mask uint64) uint64 {
+	signals.Lock()
+	defer signals.Unlock()
+	set := mask
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		if signals.catchers[signo].act.Handler != nil {
+			set |= bit(signo)
+		}
+	}
+	return set
+}

@@ -1,0 +1,23 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// messages is the descriptor of standard error. In a child that retraces main it is another.
+var messages = 2
+
+// Fatal prints a message, formatted as by printf, and a newline on standard error, and exits
+// with status 1. A child on its way to Fork does so too.
+func Fatal(format string, a ...any) {
+	if onMain() {
+		waitHandlers()
+	}
+	unix.Write(messages, fmt.Appendf(nil, format+"\n", a...))
+	os.Exit(1)
+}

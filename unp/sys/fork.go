@@ -1,0 +1,145 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// fork(2) on top of exec.
+//
+// A fork in C duplicates the process, and both processes return from it. Go's runtime has
+// several threads, of which fork would duplicate only the one that calls it
+// (golang.org/issue/227), so Fork executes the program again. The child enters main from
+// the top and retraces the path that its parent took, up to its fork.
+//
+// The path is a list of steps: the calls that main has made through replayed, each with its
+// place in the program, and what it returned. The child's main makes the same calls, and each
+// returns what its step holds, for example the descriptor, which exec has kept at the same
+// number. The calls that go through skipped do nothing, because the parent has made them. The
+// last step is the fork that made this process. It returns 0, and from there on the process
+// is the child of the listing. If main comes to another call than it did in the parent, the
+// child exits with a message that names both.
+
+// Fork is the system call fork, see fork(2): it makes a child process, and returns 0 in the
+// child and the child's process id in the parent, or -1 and the error. Only main can call it,
+// and not inside [Once].
+//
+// The child is this program, executed again: see the package comment. If main comes to
+// another call in the child than in the parent, the child prints a message that names both,
+// and exits. Fork costs about as much as executing a Go program. It needs /proc and two free
+// descriptors.
+func Fork() (int, error) {
+	c := briefly("fork")
+	at := here()
+	switch {
+	case at == nowhere || mainDoes.Load() != idle:
+		Fatal("fork error: only main can call Fork, not a signal handler, another goroutine, or Once")
+	case path.retracing.Load():
+		pid, err := c.retraced(at, nil)
+		if len(path.ahead) == 0 {
+			arrive()
+		}
+		return pid, err
+	}
+	waitHandlers()
+	hold() // no handler runs while main forks
+	pid, err := c.made(func() (int, error) { return forkExec(at, c) })
+	release()
+	waitHandlers()
+	return pid, err
+}
+
+// forkExec adds main's fork to the path, and executes the program again.
+func forkExec(at place, c *call) (int, error) {
+	err := forkPossible()
+	if err != nil {
+		return -1, err
+	}
+	startCatcher(unix.SIGCHLD)
+	c.remembered(at, 0, nil, nil)
+	path.Lock()
+	defer path.Unlock()
+	forgetRounds()
+	last := path.taken[len(path.taken)-1]
+	if slices.ContainsFunc(path.taken, func(s *step) bool { return s.lost }) {
+		err = errReadTooMuch
+	} else {
+		last.result, err = execute()
+	}
+	if err != nil {
+		last.result = -1
+		last.errno = errnoOf(err)
+	}
+	return last.result, err
+}
+
+var errReadTooMuch = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that", maxData, maxReads)
+
+// forkPossible returns why Fork is not possible, if it is not.
+func forkPossible() error {
+	if noFork == nil && !isProgram {
+		err := sameProgram()
+		isProgram = err == nil
+		return err
+	}
+	return noFork
+}
+
+// isProgram tells that sameProgram has found nothing wrong.
+var isProgram bool
+
+// execute makes a process that executes this program again. A signal that is sent to the child
+// before its main has arrived waits, if the parent does anything else with it than its default.
+func execute() (int, error) {
+	spare := occupyBelow(4)
+	defer closeAll(spare)
+	h := inherited
+	h.blocked = sigmask(unix.SIG_BLOCK, 0)
+	h.closed = 0
+	files := []uintptr{0, 1, 2}
+	for _, fd := range spare {
+		if fd < len(files) {
+			h.closed |= 1 << fd
+			files[fd] = ^uintptr(0)
+		}
+	}
+	started := environ
+	if h.environment != nil {
+		started = h.environment
+	}
+	h.environment = nil
+	if !slices.Equal(started, os.Environ()) {
+		h.environment = started
+	}
+	sigmask(unix.SIG_SETMASK, earlySignals(h.blocked))
+	defer sigmask(unix.SIG_SETMASK, h.blocked)
+	return syscall.ForkExec(self, args, &syscall.ProcAttr{Env: handOver(h, path.taken), Files: files})
+}
+
+// occupyBelow opens a descriptor at each number below n that is free. ForkExec would use the
+// fourth number for a pipe of its own if it found two of them free.
+func occupyBelow(n int) (taken []int) {
+	for {
+		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+		if err != nil {
+			return taken
+		}
+		if fd >= n {
+			unix.Close(fd)
+			return taken
+		}
+		taken = append(taken, fd)
+	}
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+}

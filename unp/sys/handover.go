@@ -1,0 +1,310 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a child is given is text, in the environment variable UNP_FORK: some lines about its
+// family, and a line for each step of the path, as strace would show the call, behind its
+// place. What does not fit into one variable goes on in UNP_FORK1, UNP_FORK2 and so on.
+const forkVar = "UNP_FORK"
+
+// maxVar is how long one of these variables may be: execve(2) allows 131072 bytes.
+const maxVar = 120_000
+
+// A heritage is what a child has from its parent, besides the path.
+type heritage struct {
+	name        string   // which ps shows, and exec would change to "exe"
+	directory   string   // in which the first process, which no Fork made, started
+	ignored     uint64   // the signals that it found ignored
+	blocked     uint64   // the signals that main blocks
+	closed      uint64   // the standard descriptors that are closed: 1 << fd
+	environment []string // in which the first process started; nil if it has not changed since
+}
+
+// inherited is what this process has from its parent, and passes on.
+var inherited heritage
+
+var errForged = errors.New("not what Fork hands to its child")
+
+// handOver returns the environment of a child: the present one, and the path in it.
+func handOver(h heritage, steps []*step) []string {
+	b := fmt.Appendf(nil, "name %q\ndirectory %q\nignored %x\nblocked %x\nclosed %x\n", h.name, h.directory, h.ignored, h.blocked, h.closed)
+	if h.environment != nil {
+		b = fmt.Appendf(b, "environment %d\n", len(h.environment))
+	}
+	for _, s := range h.environment {
+		b = fmt.Appendf(b, "%q\n", s)
+	}
+	before := ""
+	for _, s := range steps {
+		b = s.appendLine(b, before)
+		before = s.kept
+	}
+	environ := withoutForkVars(os.Environ())
+	n := 0
+	for part := range slices.Chunk(b, maxVar) {
+		environ = append(environ, forkVarName(n)+"="+string(part))
+		n++
+	}
+	return environ
+}
+
+func forkVarName(n int) string {
+	if n == 0 {
+		return forkVar
+	}
+	return forkVar + strconv.Itoa(n)
+}
+
+func withoutForkVars(environ []string) []string {
+	return slices.DeleteFunc(environ, func(s string) bool { return strings.HasPrefix(s, forkVar) })
+}
+
+// handedOver returns what handOver has put into an environment.
+func handedOver(environ []string) string {
+	var b strings.Builder
+	for n := 0; ; n++ {
+		name := forkVarName(n) + "="
+		i := slices.IndexFunc(environ, func(s string) bool { return strings.HasPrefix(s, name) })
+		if i < 0 {
+			return b.String()
+		}
+		b.WriteString(environ[i][len(name):])
+	}
+}
+
+// receive returns what handOver has made text of.
+func receive(text string) (h heritage, steps []*step, err error) {
+	text, err = h.setText(text)
+	if err != nil {
+		return h, nil, err
+	}
+	before := ""
+	for line := range strings.Lines(text) {
+		s, err := parseLine(strings.TrimSuffix(line, "\n"), before)
+		if err != nil {
+			return h, nil, err
+		}
+		before = s.kept
+		steps = append(steps, s)
+	}
+	if len(steps) == 0 {
+		return h, nil, errForged
+	}
+	return h, steps, nil
+}
+
+// setText takes the lines about the family, and returns the others.
+func (h *heritage) setText(text string) (others string, err error) {
+	s := scanner{rest: text, ok: true}
+	s.literal("name ")
+	h.name = s.quoted()
+	s.literal("\ndirectory ")
+	h.directory = s.quoted()
+	s.literal("\nignored ")
+	h.ignored = s.hex()
+	s.literal("\nblocked ")
+	h.blocked = s.hex()
+	s.literal("\nclosed ")
+	h.closed = s.hex()
+	s.literal("\n")
+	if s.has("environment ") {
+		n := s.integer()
+		s.literal("\n")
+		h.environment = []string{}
+		for len(h.environment) < n && s.ok {
+			h.environment = append(h.environment, s.quoted())
+			s.literal("\n")
+		}
+	}
+	if !s.ok {
+		return "", errForged
+	}
+	return s.rest, nil
+}
+
+// appendLine appends a step as a line, such as
+//
+//	5d0c6a3f8e1b2974 tcpserv04.go:33 accept(3) = 4 (127.0.0.1:54580 16) open 4
+//
+// The values of kept variables are there if they are not those of the step before.
+func (s *step) appendLine(b []byte, keptBefore string) []byte {
+	b = fmt.Appendf(b, "%016x %s %s = %d", uint64(s.at), s.line, s.call, s.result)
+	if s.errno != 0 {
+		b = fmt.Appendf(b, " %s", errnoName(s.errno))
+	}
+	if s.values != "" {
+		b = fmt.Appendf(b, " (%s)", s.values)
+	}
+	for i, fd := range s.open {
+		if i == 0 {
+			b = append(b, " open"...)
+		}
+		b = fmt.Appendf(b, " %d", fd)
+	}
+	if s.after != 0 {
+		b = fmt.Appendf(b, " after %d", s.after)
+	}
+	if s.kept != keptBefore {
+		b = fmt.Appendf(b, " kept %s", s.kept)
+	}
+	return append(b, '\n')
+}
+
+// parseLine returns the step of which appendLine has made a line.
+func parseLine(line, keptBefore string) (*step, error) {
+	s := scanner{rest: line, ok: true}
+	st := &step{kept: keptBefore}
+	st.at = place(s.hex())
+	s.literal(" ")
+	st.line = s.until(" ")
+	s.literal(" ")
+	st.call = s.call()
+	s.literal(" = ")
+	st.result = s.integer()
+	if strings.HasPrefix(s.rest, " E") || strings.HasPrefix(s.rest, " errno") {
+		s.literal(" ")
+		st.errno = s.errno()
+	}
+	if s.has(" (") {
+		st.values = s.values()
+		s.literal(")")
+	}
+	if s.has(" open") {
+		for s.has(" ") {
+			if strings.HasPrefix(s.rest, "after") || strings.HasPrefix(s.rest, "kept") {
+				s.rest = " " + s.rest
+				break
+			}
+			st.open = append(st.open, s.integer())
+		}
+	}
+	if s.has(" after ") {
+		st.after = s.integer()
+	}
+	if s.has(" kept ") {
+		st.kept = s.rest
+		s.rest = ""
+	}
+	if !s.ok || s.rest != "" {
+		return nil, errForged
+	}
+	return st, nil
+}
+
+// errnoName returns the name of an error, such as EINTR, or errno and its number.
+func errnoName(errno unix.Errno) string {
+	name := unix.ErrnoName(errno)
+	if name == "" {
+		return fmt.Sprintf("errno%d", int(errno))
+	}
+	return name
+}
+
+// errnoNamed returns the error with this name, or 0.
+func errnoNamed(name string) unix.Errno {
+	number, unnamed := strings.CutPrefix(name, "errno")
+	if unnamed {
+		n, _ := strconv.ParseUint(number, 10, 16)
+		return unix.Errno(n)
+	}
+	const last = 133 // EHWPOISON
+	for errno := unix.Errno(1); errno <= last; errno++ {
+		if unix.ErrnoName(errno) == name {
+			return errno
+		}
+	}
+	return 0
+}
+
+// A scanner takes a text apart from its beginning. It stops being ok when it finds anything
+// else than what is asked for.
+type scanner struct {
+	rest string
+	ok   bool
+}
+
+func (s *scanner) has(prefix string) bool {
+	rest, found := strings.CutPrefix(s.rest, prefix)
+	s.rest = rest
+	return found
+}
+
+func (s *scanner) literal(prefix string) { s.ok = s.has(prefix) && s.ok }
+
+// take takes the first n bytes.
+func (s *scanner) take(n int) string {
+	taken := s.rest[:n]
+	s.rest = s.rest[n:]
+	return taken
+}
+
+func (s *scanner) until(end string) string {
+	n := strings.Index(s.rest, end)
+	s.ok = s.ok && n > 0
+	return s.take(max(n, 0))
+}
+
+func (s *scanner) quoted() string {
+	quoted, err := strconv.QuotedPrefix(s.rest)
+	s.ok = s.ok && err == nil
+	unquoted, _ := strconv.Unquote(s.take(len(quoted)))
+	return unquoted
+}
+
+// word takes what stands before the next space, newline or parenthesis.
+func (s *scanner) word() string {
+	n := strings.IndexAny(s.rest, " \n)")
+	if n < 0 {
+		n = len(s.rest)
+	}
+	return s.take(n)
+}
+
+func (s *scanner) hex() uint64 {
+	n, err := strconv.ParseUint(s.word(), 16, 64)
+	s.ok = s.ok && err == nil
+	return n
+}
+
+func (s *scanner) integer() int {
+	n, err := strconv.Atoi(s.word())
+	s.ok = s.ok && err == nil
+	return n
+}
+
+func (s *scanner) errno() unix.Errno {
+	errno := errnoNamed(s.word())
+	s.ok = s.ok && errno != 0
+	return errno
+}
+
+// call takes a call, such as open("file)", 0).
+func (s *scanner) call() string {
+	n := strings.Index(s.rest, "(")
+	for n > 0 && n < len(s.rest) && s.rest[n] != ')' {
+		quoted, err := strconv.QuotedPrefix(s.rest[n:])
+		if err != nil {
+			quoted = s.rest[n : n+1]
+		}
+		n += len(quoted)
+	}
+	s.ok = s.ok && n > 0 && n < len(s.rest)
+	if !s.ok {
+		return ""
+	}
+	return s.take(n + 1)
+}
+
+// values takes the values of variables.
+func (s *scanner) values() string { return s.take(endOfValues(s.rest)) }

@@ -1,0 +1,67 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The kernel's calls for signals, which golang.org/x/sys does not have.
+
+// A ksigaction is what rt_sigaction(2) takes, on amd64 as on arm64.
+type ksigaction struct{ handler, flags, restorer, mask uint64 }
+
+// The values of ksigaction.handler that are not handlers.
+const (
+	kernelDFL = 0
+	kernelIGN = 1
+)
+
+// sigThread is a signal with which the runtime has its threads make a system call. A thread
+// that gets it for another reason, such as main's from wakeMain, does nothing.
+const sigThread unix.Signal = 33
+
+// needed are the signals that the runtime needs.
+const needed = 1<<(unix.SIGSEGV-1) | 1<<(unix.SIGBUS-1) | 1<<(unix.SIGFPE-1) | 1<<(unix.SIGPROF-1) | 1<<(sigThread-1)
+
+func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
+
+// rtSigaction gives the kernel a disposition, and stores the previous one in *oact. Either
+// pointer may be nil.
+func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(oact)), 8, 0, 0)
+}
+
+// sigmask changes the signals that the calling thread blocks, and returns those that it
+// blocked before.
+func sigmask(how int, set uint64) uint64 {
+	var old unix.Sigset_t
+	unix.PthreadSigmask(how, &unix.Sigset_t{Val: [16]uint64{set}}, &old)
+	return old.Val[0]
+}
+
+// restartAfterSigThread decides whether the kernel restarts a call that sigThread interrupts,
+// and gives the signal the runtime's handler where nobody has set one.
+func restartAfterSigThread(restart bool, runtimes ksigaction) {
+	var act ksigaction
+	rtSigaction(sigThread, nil, &act)
+	if act.handler == kernelDFL {
+		act = runtimes
+	}
+	act.flags &^= SA_RESTART
+	if restart {
+		act.flags |= SA_RESTART
+	}
+	rtSigaction(sigThread, &act, nil)
+}
+
+// wakeMain interrupts main's system call. It does not use tgkill, because in a program built
+// with cgo the C library takes a sigThread from tgkill for its own.
+func wakeMain() {
+	const siQueue = -1
+	info := [32]int32{int32(sigThread), 0, siQueue} // siginfo_t
+	pid := uintptr(unix.Getpid())
+	unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, pid, pid, uintptr(sigThread), uintptr(unsafe.Pointer(&info)), 0, 0)
+}

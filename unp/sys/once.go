@@ -1,0 +1,54 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import "reflect"
+
+// Once calls do and returns its result. A child on its way to Fork gets the same result
+// and does not call do. Once is for what main does before [Fork] otherwise than through this
+// package: a random number, a file opened with os.Open, a program run by os/exec. In a
+// handler it just calls do.
+//
+// The result may be a number, a boolean, a string, an error that is nil or a unix.Errno,
+// an array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or
+// structs, of up to 1 MB. With anything else Once prints a message and exits. do may call
+// this package, except Fork, Signal, Sigaction and Keep. What do stores in main's variables
+// the child does not get.
+func Once[T any](do func() T) (v T) {
+	briefly("Once").replayed(func() (int, error) {
+		v = do()
+		return 0, nil
+	}, &v)
+	return v
+}
+
+// OnceFunc is [Once] for a function without a result.
+func OnceFunc(do func()) {
+	briefly("OnceFunc").replayed(func() (int, error) {
+		do()
+		return 0, nil
+	})
+}
+
+// Keep takes pointers to variables that a child is to find as its parent left them: those that
+// a server's loop carries from round to round, such as a counter. Whenever a call of this
+// package returns on the child's way to Fork, they get the values that they had there in the
+// parent. Keep never changes the parent's variables.
+//
+// Call Keep after the variables have got their first values, and before the loop. The types
+// are those of [Once]. Anything that is not a pointer, or is nil, ends the program with a
+// message.
+func Keep(vars ...any) {
+	at := here()
+	if at == nowhere || mainDoes.Load() != idle {
+		Fatal("fork error: only main can call Keep, not a signal handler, another goroutine, or Once")
+	}
+	for _, v := range vars {
+		p := reflect.ValueOf(v)
+		if p.Kind() != reflect.Pointer || p.IsNil() {
+			Fatal("fork error: Keep at %s takes pointers to variables, not %#v", lines[at], v)
+		}
+	}
+	keep(at, vars)
+	briefly("Keep").replayed(func() (int, error) { return 0, nil })
+}

@@ -1,0 +1,197 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// A step is a call that main has made on its way, and what it returned.
+type step struct {
+	at     place
+	line   string // the file and the line of the call
+	call   string // its name and arguments, as strace shows them
+	result int    // a descriptor, a process id, or -1
+	errno  unix.Errno
+	values string // what it has stored in variables
+	kept   string // the values of the variables that Keep was given, when it returned
+	open   []int  // the descriptors that it has opened and nobody has closed
+	after  int    // if it is skipped when it succeeds: how many such calls main had made since the step before
+
+	accepts bool // it waits for a client: a server's loop has one in each round
+	reads   bool // it counts against the bound of what main reads on its way
+	lost    bool // it is beyond that bound: what it has read is not on the path
+	stays   bool // for withoutFinishedRounds
+}
+
+// The bound of what main reads on its way to a Fork.
+const (
+	maxReads = 1000
+	maxData  = 64 << 10 // bytes
+)
+
+// path is main's way through the program: what its calls have returned, so that a child can
+// go the same way.
+var path struct {
+	sync.Mutex // a handler may close a descriptor
+	taken      []*step
+	ahead      []*step       // in a child whose main has not reached its Fork: the steps up to there
+	retracing  atomic.Bool   // this is such a child
+	skipped    int           // how many calls main has skipped since the last step
+	opener     map[int]*step // the step that has opened a descriptor
+	opening    []int         // the descriptors that main has opened inside Once
+	due        int           // how many steps there may be before finished rounds are forgotten
+
+	reads, data int            // since the last accept
+	beyond      map[place]bool // where main has read beyond the bound; nil if it has not
+}
+
+// remember adds a step to the path.
+func remember(s *step) {
+	path.Lock()
+	defer path.Unlock()
+	s.line = lines[s.at]
+	s.open = append(s.open, path.opening...)
+	path.opening = nil
+	path.skipped = 0
+	if s.accepts {
+		path.reads, path.data, path.beyond = 0, 0, nil
+	}
+	path.taken = append(path.taken, s)
+	own(s)
+	if len(path.taken) >= path.due {
+		forgetRounds()
+	}
+}
+
+// own notes which descriptors the step has opened.
+func own(s *step) {
+	if path.opener == nil {
+		path.opener = map[int]*step{}
+	}
+	for _, fd := range s.open {
+		path.opener[fd] = s
+	}
+}
+
+// countRead counts a call that reads, and tells whether it is within the bound. Beyond the
+// bound the path lets go of what main has read since its last accept, and has one step for
+// each place.
+func countRead(bytes int) bool {
+	path.reads++
+	path.data += bytes
+	if path.beyond != nil {
+		return false
+	}
+	within := path.reads <= maxReads && path.data <= maxData
+	if !within {
+		path.Lock()
+		defer path.Unlock()
+		path.beyond = map[place]bool{}
+		path.taken = slices.DeleteFunc(path.taken, func(s *step) bool { return s.reads && !lose(s) })
+	}
+	return within
+}
+
+// lose lets go of what a step has read. It returns false if there is such a step from
+// the same place.
+func lose(s *step) bool {
+	first := !path.beyond[s.at]
+	path.beyond[s.at] = true
+	s.values = ""
+	s.lost = true
+	return first
+}
+
+// atClose are the functions that AtClose was given.
+var atClose []func(fd int)
+
+// closed notes that a descriptor is closed, or is about to be another file's.
+func closed(fd int) {
+	for _, f := range atClose {
+		f(fd)
+	}
+	path.Lock()
+	defer path.Unlock()
+	s := path.opener[fd]
+	if s != nil {
+		s.open = slices.DeleteFunc(s.open, func(open int) bool { return open == fd })
+		delete(path.opener, fd)
+	}
+}
+
+// forgetRounds forgets the finished rounds of a server's loop, so that the path does not
+// grow with the number of clients.
+func forgetRounds() {
+	path.taken = withoutFinishedRounds(path.taken)
+	path.due = 2*len(path.taken) + 64
+}
+
+// withoutFinishedRounds deletes the rounds of a loop that a later round has made again. A
+// round is the steps from one place until main reaches that place again, with an accept
+// among them. It is finished if all its descriptors are closed. The last step from each
+// place stays, so that every variable that a call sets has its last value.
+func withoutFinishedRounds(steps []*step) []*step {
+	last := map[place]*step{}
+	for _, s := range steps {
+		last[s.at] = s
+	}
+	for _, s := range steps {
+		s.stays = last[s.at] == s || len(s.open) > 0
+	}
+	return shortened(steps)
+}
+
+// shortened deletes the finished rounds of the outermost loop, and in each round that stays
+// those of the loops within.
+func shortened(steps []*step) []*step {
+	head := firstThatRepeats(steps)
+	if head < 0 {
+		return steps
+	}
+	at := steps[head].at
+	stay := slices.Clone(steps[:head])
+	for rest := steps[head:]; len(rest) > 0; {
+		end := 1 + slices.IndexFunc(rest[1:], func(s *step) bool { return s.at == at })
+		if end == 0 { // the last round
+			end = len(rest)
+		}
+		round, others := rest[:end], rest[end:]
+		if len(others) > 0 && finished(round) {
+			others[0].after = round[0].after
+			if len(stay) > 0 {
+				stay[len(stay)-1].kept = round[end-1].kept
+			}
+		} else {
+			stay = append(stay, round[0])
+			stay = append(stay, shortened(round[1:])...)
+		}
+		rest = others
+	}
+	return stay
+}
+
+// firstThatRepeats returns the index of the first step from whose place there is another
+// one, or -1.
+func firstThatRepeats(steps []*step) int {
+	times := map[place]int{}
+	for _, s := range steps {
+		times[s.at]++
+	}
+	return slices.IndexFunc(steps, func(s *step) bool { return times[s.at] > 1 })
+}
+
+func finished(round []*step) bool {
+	accepted := false
+	for _, s := range round {
+		if s.stays {
+			return false
+		}
+		accepted = accepted || s.accepts
+	}
+	return accepted
+}

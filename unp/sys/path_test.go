@@ -1,0 +1,75 @@
+//go:build linux
+
+package sys
+
+import (
+	"strings"
+	"testing"
+)
+
+// A server's finished rounds are forgotten. In the notation of this test a step is a letter
+// for its place, capital for an accept, and a + if its descriptor is open.
+func TestWithoutFinishedRounds(t *testing.T) {
+	for _, c := range []struct{ name, path, want string }{
+		{"tcpserv04", "s+ b A f A+ f", "s+ b A+ f"},
+		{"the first client", "s+ b A+ f", "s+ b A+ f"},
+		{"a round that is not complete", "s+ b A f A+", "s+ b A f A+"},
+		{"without Close", "s+ b A+ f A+ f A+ f", "s+ b A+ f A+ f A+ f"},
+		{"interrupted", "s+ A A A+ f", "s+ A+ f"},
+		{"a socket of each round", "s+ o A f o+ A+ f", "s+ o+ A+ f"},
+		{"two accepts", "s+ A B f A+ B+ f", "s+ A+ B+ f"},
+		{"closed late", "s+ A f A+ f A+ f", "s+ A+ f A+ f"},
+		{"no accept in the loop", "s+ o o o A+ f", "s+ o o o A+ f"},
+		{"opened in the first round", "s+ o l+ A f o A f o A+ f", "s+ o l+ A f o A+ f"},
+		{"opened and closed in the first round", "s+ o l A f o A f o A+ f", "s+ o l A f o A+ f"},
+		{"a call of every third round", "s+ A f A f A w f A f A f A+ w f", "s+ A+ w f"},
+		{"a call of some round", "s+ A f A f A w f A f A f A+ f", "s+ A w f A+ f"},
+		{"a loop in each round", "s+ A r r r f A r r f A+ r f", "s+ A+ r f"},
+		{"accepts in a loop of each round", "s+ o A A A f o A A A+ f", "s+ o A+ f"},
+		{"a loop before", "p p p p s+ A f A+ f", "p p p p s+ A+ f"},
+	} {
+		if got := notation(withoutFinishedRounds(steps(c.path))); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func steps(notation string) (list []*step) {
+	for _, f := range strings.Fields(notation) {
+		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a'}
+		if strings.HasSuffix(f, "+") {
+			s.open = []int{3}
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func notation(list []*step) string {
+	var fields []string
+	for _, s := range list {
+		f := string(rune(s.at))
+		if s.accepts {
+			f = strings.ToUpper(f)
+		}
+		if len(s.open) > 0 {
+			f += "+"
+		}
+		fields = append(fields, f)
+	}
+	return strings.Join(fields, " ")
+}
+
+// Where rounds are forgotten, the step before takes the values that the last of them has
+// left, and the step after counts the skipped calls from there.
+func TestForgottenRoundsLeaveTheirValues(t *testing.T) {
+	list := steps("s+ A f A f A+ f")
+	for i, s := range list {
+		s.kept = string(rune('0' + i))
+		s.after = i
+	}
+	list = withoutFinishedRounds(list)
+	if notation(list) != "s+ A+ f" || list[0].kept != "4" || list[1].kept != "5" || list[1].after != 1 {
+		t.Errorf("%s, kept %q and %q, after %d", notation(list), list[0].kept, list[1].kept, list[1].after)
+	}
+}

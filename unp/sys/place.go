@@ -1,0 +1,125 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// A place is where main makes a call: the program counters of its stack, hashed. It is the
+// same in every process that executes this program.
+type place uint64
+
+// nowhere is the place of a call that a handler or another goroutine makes.
+const nowhere place = 0
+
+// text is an address in the program, from which the others are counted, since each process
+// may have the program at another address.
+var text, _, _, _ = runtime.Caller(0)
+
+// inMain is where runtime.main calls main, or, at first, the packages' init functions.
+var inMain uintptr
+
+// lines says where the places are: the file and the line of the call.
+var lines = map[place]string{}
+
+// here returns the place where main is calling this package, or nowhere.
+func here() place {
+	var few [64]uintptr
+	pcs := few[:runtime.Callers(2, few[:])]
+	if len(pcs) == len(few) {
+		pcs = deepStack()
+	}
+	if !isMain(pcs) {
+		return nowhere
+	}
+	at := hash(pcs)
+	if _, known := lines[at]; !known {
+		lines[at] = line(pcs)
+	}
+	return at
+}
+
+func onMain() bool {
+	var few [64]uintptr
+	pcs := few[:runtime.Callers(1, few[:])]
+	if len(pcs) == len(few) {
+		pcs = deepStack()
+	}
+	return isMain(pcs)
+}
+
+// deepStack returns the program counters of here's caller and of all the calls that lead
+// there.
+func deepStack() []uintptr {
+	pcs := make([]uintptr, 256)
+	for runtime.Callers(3, pcs) == len(pcs) {
+		pcs = make([]uintptr, 2*len(pcs))
+	}
+	return pcs[:slices.Index(pcs, 0)]
+}
+
+// isMain tells whether a stack is that of the main goroutine, at whose bottom are
+// runtime.main and runtime.goexit.
+func isMain(pcs []uintptr) bool {
+	if len(pcs) < 2 {
+		return false
+	}
+	bottom := pcs[len(pcs)-2]
+	if bottom != inMain {
+		f := runtime.FuncForPC(bottom - 1)
+		if f == nil || f.Name() != "runtime.main" {
+			return false
+		}
+		inMain = bottom
+	}
+	return true
+}
+
+// hash is the 64-bit FNV-1a hash of a stack.
+func hash(pcs []uintptr) place {
+	const offset, prime = 14695981039346656037, 1099511628211
+	const program = 1 << 31 // bytes: what is farther away is a plugin, which has an address of its own
+	h := uint64(offset)
+	add := func(n uint64) {
+		for range 4 {
+			h = (h ^ n&0xff) * prime
+			n >>= 8
+		}
+	}
+	for _, pc := range pcs {
+		distance := int64(pc - text)
+		if distance > program || distance < -program {
+			f := runtime.FuncForPC(pc - 1)
+			for _, c := range []byte(f.Name()) {
+				add(uint64(c))
+			}
+			distance = int64(pc - f.Entry())
+		}
+		add(uint64(distance))
+	}
+	return place(h)
+}
+
+// line returns the file and the line from which a stack calls the packages unp and sys.
+func line(pcs []uintptr) string {
+	this := runtime.FuncForPC(text).Name()
+	sys := this[:strings.LastIndex(this, "/")+len("/sys.")]
+	unp := strings.TrimSuffix(sys, "/sys.") + "."
+	frames := runtime.CallersFrames(pcs)
+	caller := ""
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		if strings.HasPrefix(frame.Function, sys) || strings.HasPrefix(frame.Function, unp) {
+			caller = ""
+		} else if caller == "" {
+			caller = fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
+		}
+	}
+	return caller
+}

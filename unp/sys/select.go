@@ -1,0 +1,109 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// <sys/select.h> and <poll.h>
+
+// Select is the system call select, see select(2): it waits until a descriptor is ready, and
+// leaves those that are in the sets. It returns their number, 0 when the time is over, or -1
+// and the error. A set that is nil is empty; without a timeout Select waits for ever.
+func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
+	c := asleep("select", nfd, set(r), set(w), set(e)).reading()
+	return c.replayed(func() (int, error) { return unix.Select(nfd, r, w, e, timeout) }, setsOut(r, w, e, timeout)...)
+}
+
+// Pselect is the system call pselect, see select(2): [Select] with a timeout of another type,
+// which it does not change, and with a mask that replaces what [Sigprocmask] has set for as
+// long as it waits. A signal that was blocked until then is not lost. sigmask may be nil. Only
+// main can call it with a mask.
+func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix.Sigset_t) (int, error) {
+	c := asleep("pselect6", nfd, set(r), set(w), set(e)).reading()
+	return c.replayed(func() (int, error) {
+		if sigmask == nil {
+			return unix.Pselect(nfd, r, w, e, timeout, nil)
+		}
+		before := returned.Load()
+		return whileBlocking(sigmask.Val[0], func(mask unix.Sigset_t) (int, error) {
+			waitHandlers()
+			if returned.Load() == before {
+				return unix.Pselect(nfd, r, w, e, timeout, &mask)
+			}
+			return readyOrInterrupted(nfd, r, w, e)
+		})
+	}, setsOut(r, w, e, nil)...)
+}
+
+// Poll is the system call poll, see poll(2); the timeout is in milliseconds, or negative to
+// wait for ever. It stores in each element what has happened, and returns the number of
+// those with an event, 0 when the time is over, or -1 and the error.
+func Poll(fds []unix.PollFd, timeout int) (int, error) {
+	var events strings.Builder
+	for _, fd := range fds {
+		fmt.Fprintf(&events, "{%d %#x}", fd.Fd, fd.Events)
+	}
+	after := fds
+	n, err := asleep("poll", constant("["+events.String()+"]")).reading().replayed(func() (int, error) {
+		return unix.Poll(fds, timeout)
+	}, &after)
+	copy(fds, after)
+	return n, err
+}
+
+// readyOrInterrupted is what pselect does when a signal has arrived before it waits: it
+// returns the descriptors that are ready, or EINTR.
+func readyOrInterrupted(nfd int, r, w, e *unix.FdSet) (int, error) {
+	var ready [3]unix.FdSet
+	var copies [3]*unix.FdSet
+	sets := [3]*unix.FdSet{r, w, e}
+	for i, fds := range sets {
+		if fds != nil {
+			ready[i] = *fds
+			copies[i] = &ready[i]
+		}
+	}
+	n, err := unix.Pselect(nfd, copies[0], copies[1], copies[2], &unix.Timespec{}, nil)
+	if n == 0 {
+		return -1, unix.EINTR
+	}
+	for i, fds := range sets {
+		if fds != nil && err == nil {
+			*fds = ready[i]
+		}
+	}
+	return n, err
+}
+
+// set is a set of descriptors as an argument of a call.
+func set(fds *unix.FdSet) any {
+	if fds == nil {
+		return nil
+	}
+	var list []int
+	for fd := range int(unsafe.Sizeof(*fds)) * 8 {
+		if fds.IsSet(fd) {
+			list = append(list, fd)
+		}
+	}
+	return constant(fmt.Sprint(list))
+}
+
+// setsOut returns pointers to what a call changes.
+func setsOut(r, w, e *unix.FdSet, timeout *unix.Timeval) (out []any) {
+	for _, fds := range []*unix.FdSet{r, w, e} {
+		if fds != nil {
+			out = append(out, fds)
+		}
+	}
+	if timeout != nil {
+		out = append(out, timeout)
+	}
+	return out
+}

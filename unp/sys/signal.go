@@ -1,0 +1,163 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// <signal.h>
+
+// The flags of a Sigaction_t, see sigaction(2).
+const (
+	SA_NOCLDSTOP = 0x1        // no SIGCHLD when a child stops
+	SA_NOCLDWAIT = 0x2        // children that end leave no zombies
+	SA_RESTART   = 0x10000000 // the kernel restarts a system call that the handler interrupts
+	SA_RESETHAND = 0x80000000 // the signal is at its default when its handler is called
+)
+
+// The dispositions that are not handlers.
+var (
+	SIG_DFL func(unix.Signal)                                                               // the signal's default action
+	SIG_IGN = func(unix.Signal) { panic("SIG_IGN is a disposition, and cannot be called") } // ignore the signal
+)
+
+// Sigaction_t is struct sigaction, see sigaction(2): the handler, or SIG_DFL or SIG_IGN; the
+// signals whose handlers wait while it runs, besides its own; and the flags SA_….
+type Sigaction_t struct {
+	Handler func(unix.Signal)
+	Mask    unix.Sigset_t
+	Flags   int
+}
+
+// Sigaction is the system call sigaction, see sigaction(2). It sets the disposition of a
+// signal, unless act is nil, stores the previous one in *oact, unless oact is nil, and returns
+// the error: EINVAL for SIGKILL, SIGSTOP and 32 to 34. A child on its way to Fork sets it again.
+func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
+	const threads = 32 // to 34: Go's runtime and the C library use them
+	if signo < 1 || signo > 64 || signo == unix.SIGKILL || signo == unix.SIGSTOP || threads <= signo && signo <= threads+2 {
+		return unix.EINVAL
+	}
+	if onMain() {
+		if mainDoes.Load() != idle {
+			Fatal("signal error: main cannot call Sigaction inside Once, because a child would not call it")
+		}
+		waitHandlers() // a signal that has already arrived is for the previous handler
+	}
+	signals.Lock()
+	defer signals.Unlock()
+	c := &signals.catchers[signo]
+	was := c.act
+	if act != nil {
+		c.act = *act
+		c.install(signo)
+		if c.ignores() {
+			c.discard()
+		}
+	}
+	if oact != nil {
+		*oact = was
+	}
+	return nil
+}
+
+// Sigprocmask is the system call sigprocmask, see sigprocmask(2), for the process: how is
+// unix.SIG_BLOCK, unix.SIG_UNBLOCK or unix.SIG_SETMASK. It stores the previous set in *oldset
+// and returns the error; set and oldset may be nil. A blocked signal stays pending, and its
+// handler is called once when it is unblocked, however often it was sent. In a handler
+// Sigprocmask is for the handler's thread alone.
+func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
+	var old unix.Sigset_t
+	if set != nil { // sigThread is not for programs
+		set = &unix.Sigset_t{Val: [16]uint64{set.Val[0] &^ bit(sigThread)}}
+	}
+	_, err := briefly("rt_sigprocmask", how).replayed(func() (int, error) {
+		err := unix.PthreadSigmask(how, set, &old)
+		if onMain() {
+			block(sigmask(unix.SIG_BLOCK, 0))
+		}
+		return 0, err
+	}, &old.Val[0])
+	if oldset != nil {
+		*oldset = old
+	}
+	return err
+}
+
+// Sigsuspend is the system call sigsuspend, see sigsuspend(2): it waits until the handler of a
+// signal that is not in mask has returned, and returns EINTR. In the meantime mask replaces
+// what [Sigprocmask] has set. A signal that was blocked until then is not lost. Only main can
+// call it.
+func Sigsuspend(mask *unix.Sigset_t) error {
+	if onMain() {
+		waitHandlers() // those of the signals that have arrived before do not end it
+	}
+	return suspend("sigsuspend", mask.Val[0], returned.Load())
+}
+
+// suspend waits until more handlers than before have returned. In the meantime main blocks
+// the signals of this set.
+func suspend(name string, set uint64, before uint32) error {
+	if !onMain() {
+		Fatal("pause error: only main can call Pause and Sigsuspend, not a signal handler or another goroutine")
+	}
+	_, err := asleep(name).replayed(func() (int, error) {
+		return whileBlocking(set, func(mask unix.Sigset_t) (int, error) {
+			for waitHandlers(); returned.Load() == before; waitHandlers() {
+				unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&mask)), unsafe.Sizeof(mask.Val[0]), 0)
+			}
+			return -1, unix.EINTR
+		})
+	})
+	return err
+}
+
+// whileBlocking makes a call that takes a mask, with main blocking the signals of this set for
+// as long as it takes.
+func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, error) {
+	thread := sigmask(unix.SIG_BLOCK, bit(sigThread)) // until main sleeps
+	process := block(set)
+	defer func() {
+		block(process)
+		sigmask(unix.SIG_SETMASK, thread)
+	}()
+	return do(unix.Sigset_t{Val: [16]uint64{set &^ bit(sigThread)}})
+}
+
+// Kill is the system call kill, see kill(2). It returns the error.
+func Kill(pid int, signo unix.Signal) error {
+	return briefly("kill", pid, int(signo)).done(func() error { return unix.Kill(pid, signo) })
+}
+
+// Sigemptyset makes a set empty, see sigsetops(3).
+func Sigemptyset(set *unix.Sigset_t) { *set = unix.Sigset_t{} }
+
+// Sigfillset puts all signals into a set, see sigsetops(3).
+func Sigfillset(set *unix.Sigset_t) { *set = unix.Sigset_t{Val: [16]uint64{^uint64(0)}} }
+
+// Sigaddset puts a signal into a set, see sigsetops(3). For a number that is no signal it
+// returns EINVAL.
+func Sigaddset(set *unix.Sigset_t, signo unix.Signal) error {
+	if signo < 1 || signo > 64 {
+		return unix.EINVAL
+	}
+	set.Val[0] |= bit(signo)
+	return nil
+}
+
+// Sigdelset takes a signal out of a set, see sigsetops(3). For a number that is no signal it
+// returns EINVAL.
+func Sigdelset(set *unix.Sigset_t, signo unix.Signal) error {
+	if signo < 1 || signo > 64 {
+		return unix.EINVAL
+	}
+	set.Val[0] &^= bit(signo)
+	return nil
+}
+
+// Sigismember tells whether a signal is in a set, see sigsetops(3).
+func Sigismember(set *unix.Sigset_t, signo unix.Signal) bool {
+	return 1 <= signo && signo <= 64 && set.Val[0]&bit(signo) != 0
+}

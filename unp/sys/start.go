@@ -1,0 +1,243 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// How a process starts: as the first, or as a child that is on its way to its Fork.
+
+var (
+	args     = slices.Clone(os.Args) // main may change os.Args
+	environ  = os.Environ()          // in which this process started; a child's is its parent's at Fork
+	stdout   = -1                    // the standard output of a child that retraces main
+	crashes  *os.File                // where such a child writes why it crashes
+	noReturn = -1                    // the directory of a child that retraces main elsewhere
+	noFork   error                   // why Fork is not possible
+	auxv     = map[uintptr]uintptr{} // the auxiliary vector, see getauxval(3)
+)
+
+// The entries of the auxiliary vector that count here.
+const (
+	atEntry  = 9  // the address at which the program begins
+	atSecure = 23 // set-user-ID, set-group-ID or capabilities
+	atExecfn = 31 // the name by which the program was executed
+)
+
+func init() {
+	// main stays on the one thread whose id is the process id, so that strace
+	// without -f and ps show for it what they show for C.
+	runtime.LockOSThread()
+	vector, _ := unix.Auxv()
+	for _, entry := range vector {
+		auxv[entry[0]] = entry[1]
+	}
+	text := handedOver(environ)
+	if text == "" && executedFile() == self { // a package that was initialized before may have cleared the environment
+		original, _ := readFile("/proc/self/environ")
+		text = handedOver(strings.Split(string(original), "\x00"))
+	}
+	environ = withoutForkVars(environ)
+	switch {
+	case auxv[atSecure] != 0 || unix.Getuid() != unix.Geteuid() || unix.Getgid() != unix.Getegid():
+		noFork = errors.New("a program that was started with the privileges of another user cannot execute itself again")
+		becomeFirst()
+	case text == "":
+		becomeFirst()
+	default:
+		becomeChild(text)
+	}
+}
+
+// self is the program that runs, even if its file has been replaced.
+const self = "/proc/self/exe"
+
+// executedFile returns the name by which this program was executed.
+func executedFile() string {
+	name := auxv[atExecfn]
+	if name == 0 {
+		return ""
+	}
+	return unix.BytePtrToString(*(**byte)(unsafe.Pointer(&name)))
+}
+
+// readFile reads a file of /proc. os.ReadFile would open an epoll descriptor.
+func readFile(name string) (content []byte, err error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 4096)
+	for {
+		n, err := unix.Read(fd, buf)
+		if n <= 0 {
+			return content, err
+		}
+		content = append(content, buf[:n]...)
+	}
+}
+
+func becomeFirst() {
+	if traced() { // strace shows even a signal that does nothing
+		sigmask(unix.SIG_BLOCK, bit(unix.SIGURG)) // and a child gets this mask
+	}
+	var comm [16]byte
+	unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&comm)), 0, 0, 0)
+	inherited.name = unix.ByteSliceToString(comm[:])
+	inherited.directory, _ = unix.Getwd()
+	inherited.ignored = ignoredSignals()
+	atDefault(inherited.ignored)
+	block(sigmask(unix.SIG_BLOCK, 0))
+}
+
+func traced() bool {
+	status, _ := readFile("/proc/self/status")
+	return !strings.Contains(string(status), "TracerPid:\t0\n")
+}
+
+func becomeChild(text string) {
+	for n := range 1 + len(text)/maxVar {
+		os.Unsetenv(forkVarName(n))
+	}
+	h, steps, err := receive(text)
+	if err != nil {
+		Fatal("fork error: %s is %v: %.60q", forkVar, err, text)
+	}
+	inherited = h
+	path.ahead = steps
+	path.retracing.Store(true)
+	signals.off = true
+	atDefault(h.ignored)
+	if h.environment != nil {
+		setEnvironment(h.environment)
+	}
+	leaveDirectory()
+	if os.Getenv("UNP_PRINT") == "" {
+		silence()
+	}
+	name, _ := unix.BytePtrFromString(h.name)
+	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
+}
+
+func setEnvironment(environ []string) {
+	os.Clearenv()
+	for _, s := range environ {
+		name, value, _ := strings.Cut(s, "=")
+		os.Setenv(name, value)
+	}
+}
+
+// leaveDirectory takes a child that retraces main to the directory in which the first process
+// started, if that is another and can be reached.
+func leaveDirectory() {
+	here, err := unix.Getwd()
+	if err == nil && here == inherited.directory {
+		return
+	}
+	dir, err := unix.Open(".", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	noReturn = aside(dir)
+	unix.Close(dir)
+	unix.Chdir(inherited.directory)
+}
+
+// aside duplicates a descriptor to a number that no listing uses. From 64 on the kernel would
+// have to enlarge the child's table, which takes 10 ms in a process with threads.
+func aside(fd int) int {
+	for low := 58; low > 2; low /= 2 { // a lower one, if there is a limit
+		high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, low)
+		if err == nil {
+			return high
+		}
+	}
+	return -1
+}
+
+// silence throws away what main prints again on its way: /dev/null takes the places of
+// standard output and standard error. Messages of this package and crashes still get out.
+func silence() {
+	null, err := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	stdout, messages = aside(1), aside(2)
+	unix.Dup2(null, 1)
+	unix.Dup2(null, 2)
+	unix.Close(null)
+	crashes = os.NewFile(uintptr(messages), "standard error")
+	debug.SetCrashOutput(crashes, debug.CrashOptions{})
+}
+
+// speak ends the silence.
+func speak() {
+	if crashes == nil {
+		return
+	}
+	debug.SetCrashOutput(nil, debug.CrashOptions{})
+	unix.Dup2(stdout, 1)
+	unix.Dup2(messages, 2)
+	unix.Close(stdout)
+	crashes.Close()
+	crashes, messages = nil, 2
+}
+
+// arrive ends the retracing: main has reached its fork. A signal that has arrived early
+// now finds its handler.
+func arrive() {
+	speak()
+	for fd := range 3 {
+		if inherited.closed&(1<<fd) != 0 {
+			unix.Close(fd) // the runtime has opened /dev/null in its place
+		}
+	}
+	if noReturn >= 0 {
+		unix.Fchdir(noReturn)
+		unix.Close(noReturn)
+		noReturn = -1
+	}
+	if inherited.environment != nil {
+		setEnvironment(environ)
+	}
+	block(inherited.blocked)
+	path.retracing.Store(false)
+	startCatchers()
+	sigmask(unix.SIG_SETMASK, inherited.blocked)
+	waitHandlers()
+}
+
+// sameProgram returns an error unless /proc/self/exe is this program. It is another if this
+// program was started as an argument of ld.so, for example.
+func sameProgram() error {
+	if runtime.FuncForPC(auxv[atEntry]) != nil {
+		return nil
+	}
+	maps, err := readFile("/proc/self/maps") // in a program with C, the entry is C's
+	if err != nil {
+		return err
+	}
+	exe, err := os.Readlink(self)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(maps)) {
+		var from, to uintptr
+		fmt.Sscanf(line, "%x-%x", &from, &to)
+		if from <= text && text < to && strings.HasSuffix(line, " "+exe+"\n") {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is another program: start this one by its own name", exe)
+}
