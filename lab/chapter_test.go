@@ -366,7 +366,7 @@ func buildWith(t *testing.T, program, statements string) string {
 	t.Helper()
 	dir := t.TempDir()
 	source := filepath.Join(dir, "init.go")
-	code := "package main\nimport (\"golang.org/x/sys/unix\"; \"tcpcliserv/unp\")\nvar _ = unix.SIGPIPE\nfunc init() {\n" + statements + "\n}\n"
+	code := "package main\nimport (\"golang.org/x/sys/unix\"; \"tcpcliserv/unp\"; \"tcpcliserv/unp/sys\")\nvar _, _ = unix.SIGPIPE, sys.SIG_IGN\nfunc init() {\n" + statements + "\n}\n"
 	if err := os.WriteFile(source, []byte(code), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func (c *call) remembered(at place, result int, err error, out []any) {
 	s.call = c.String()
 	var why error
 	if s.values, why = valuesText(out...); why == nil {
-		s.kept, why = keptText()
+		s.kept, why = keptValues(lastKept())
 	}
 	if why != nil {
 		Fatal("fork error: %v, as %s asks", why, lines[at])

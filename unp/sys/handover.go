@@ -45,7 +45,7 @@ func handOver(h heritage, steps []*step) []string {
 	for _, s := range h.environment {
 		b = fmt.Appendf(b, "%q\n", s)
 	}
-	before := ""
+	var before []keptValue
 	for _, s := range steps {
 		b = s.appendLine(b, before)
 		before = s.kept
@@ -89,7 +89,7 @@ func receive(text string) (h heritage, steps []*step, err error) {
 	if err != nil {
 		return h, nil, err
 	}
-	before := ""
+	var before []keptValue
 	for line := range strings.Lines(text) {
 		s, err := parseLine(strings.TrimSuffix(line, "\n"), before)
 		if err != nil {
@@ -138,7 +138,7 @@ func (h *heritage) setText(text string) (others string, err error) {
 //	5d0c6a3f8e1b2974 tcpserv04.go:33 accept(3) = 4 (127.0.0.1:54580 16) open 4
 //
 // The values of kept variables are there if they are not those of the step before.
-func (s *step) appendLine(b []byte, keptBefore string) []byte {
+func (s *step) appendLine(b []byte, before []keptValue) []byte {
 	b = fmt.Appendf(b, "%016x %s %s = %d", uint64(s.at), s.line, s.call, s.result)
 	if s.errno != 0 {
 		b = fmt.Appendf(b, " %s", errnoName(s.errno))
@@ -155,16 +155,17 @@ func (s *step) appendLine(b []byte, keptBefore string) []byte {
 	if s.after != 0 {
 		b = fmt.Appendf(b, " after %d", s.after)
 	}
-	if s.kept != keptBefore {
-		b = fmt.Appendf(b, " kept %s", s.kept)
+	changes := appendChanges(nil, before, s.kept)
+	if len(changes) > 0 {
+		b = fmt.Appendf(b, " kept %s", changes)
 	}
 	return append(b, '\n')
 }
 
 // parseLine returns the step of which appendLine has made a line.
-func parseLine(line, keptBefore string) (*step, error) {
+func parseLine(line string, before []keptValue) (*step, error) {
 	s := scanner{rest: line, ok: true}
-	st := &step{kept: keptBefore}
+	st := &step{kept: before}
 	st.at = place(s.hex())
 	s.literal(" ")
 	st.line = s.until(" ")
@@ -193,8 +194,9 @@ func parseLine(line, keptBefore string) (*step, error) {
 		st.after = s.integer()
 	}
 	if s.has(" kept ") {
-		st.kept = s.rest
-		s.rest = ""
+		var err error
+		st.kept, s.rest, err = changes(before, s.rest)
+		s.ok = s.ok && err == nil
 	}
 	if !s.ok || s.rest != "" {
 		return nil, errForged

@@ -11,7 +11,7 @@ import "reflect"
 //
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno,
 // an array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or
-// structs, of up to 1 MB. With anything else Once prints a message and exits. do may call
+// structs, of up to 256 KB. With anything else Once prints a message and exits. do may call
 // this package, except Fork, Signal, Sigaction and Keep. What do stores in main's variables
 // the child does not get.
 func Once[T any](do func() T) (v T) {

@@ -17,10 +17,10 @@ type step struct {
 	call   string // its name and arguments, as strace shows them
 	result int    // a descriptor, a process id, or -1
 	errno  unix.Errno
-	values string // what it has stored in variables
-	kept   string // the values of the variables that Keep was given, when it returned
-	open   []int  // the descriptors that it has opened and nobody has closed
-	after  int    // if it is skipped when it succeeds: how many such calls main had made since the step before
+	values string      // what it has stored in variables
+	kept   []keptValue // the variables that Keep was given, when it returned
+	open   []int       // the descriptors that it has opened and nobody has closed
+	after  int         // if it is skipped when it succeeds: how many such calls main had made since the step before
 
 	accepts bool // it waits for a client: a server's loop has one in each round
 	reads   bool // it counts against the bound of what main reads on its way
@@ -66,6 +66,14 @@ func remember(s *step) {
 	if len(path.taken) >= path.due {
 		forgetRounds()
 	}
+}
+
+// lastKept returns the values of the kept variables at the last step.
+func lastKept() []keptValue {
+	if len(path.taken) == 0 {
+		return nil
+	}
+	return path.taken[len(path.taken)-1].kept
 }
 
 // own notes which descriptors the step has opened.

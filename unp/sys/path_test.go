@@ -65,11 +65,11 @@ func notation(list []*step) string {
 func TestForgottenRoundsLeaveTheirValues(t *testing.T) {
 	list := steps("s+ A f A f A+ f")
 	for i, s := range list {
-		s.kept = string(rune('0' + i))
+		s.kept = []keptValue{{"n", string(rune('0' + i))}}
 		s.after = i
 	}
 	list = withoutFinishedRounds(list)
-	if notation(list) != "s+ A+ f" || list[0].kept != "4" || list[1].kept != "5" || list[1].after != 1 {
-		t.Errorf("%s, kept %q and %q, after %d", notation(list), list[0].kept, list[1].kept, list[1].after)
+	if notation(list) != "s+ A+ f" || list[0].kept[0].text != "4" || list[1].kept[0].text != "5" || list[1].after != 1 {
+		t.Errorf("%s, kept %v and %v, after %d", notation(list), list[0].kept, list[1].kept, list[1].after)
 	}
 }

@@ -126,8 +126,9 @@ func becomeChild(text string) {
 	if os.Getenv("UNP_PRINT") == "" {
 		silence()
 	}
-	name, _ := unix.BytePtrFromString(h.name)
-	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
+	comm, _ := unix.Open("/proc/self/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	unix.Write(comm, []byte(h.name))
+	unix.Close(comm)
 }
 
 func setEnvironment(environ []string) {
@@ -195,7 +196,8 @@ func speak() {
 }
 
 // arrive ends the retracing: main has reached its fork. A signal that has arrived early
-// now finds its handler.
+// now finds its handler. In a trace of the child, the call that sets its name is the last
+// before what the listing does.
 func arrive() {
 	speak()
 	for fd := range 3 {
@@ -214,6 +216,8 @@ func arrive() {
 	block(inherited.blocked)
 	path.retracing.Store(false)
 	startCatchers()
+	name, _ := unix.BytePtrFromString(inherited.name)
+	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
 	sigmask(unix.SIG_SETMASK, inherited.blocked)
 	waitHandlers()
 }

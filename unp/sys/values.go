@@ -17,7 +17,7 @@ import (
 // everything else quoted.
 
 // maxValue is how much a child can be given of one variable, in bytes.
-const maxValue = 1 << 20
+const maxValue = 256 << 10
 
 // A texter is a value with a text of its own, such as an Internet address.
 type texter interface {
@@ -72,6 +72,19 @@ func firstValue(text string) (first, others string) {
 		end = len(text)
 	}
 	return text[:end], text[end:]
+}
+
+// endOfValues returns how long a list of values is, in bytes, at the beginning of text.
+func endOfValues(text string) int {
+	rest := text
+	for {
+		_, rest = firstValue(rest)
+		next, more := strings.CutPrefix(rest, " ")
+		if !more {
+			return len(text) - len(rest)
+		}
+		rest = next
+	}
 }
 
 func valueText(pointer any) (string, error) {

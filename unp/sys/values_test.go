@@ -54,7 +54,7 @@ func TestRefusedValues(t *testing.T) {
 	}{
 		{new(*int), "*int"}, {new(map[int]int), "map[int]int"}, {new([]string), "[]string"}, {new(time.Time), "time.Time"}, {&plain, "*errors.errorString"},
 		{new(struct{ S string }), "struct { S string }"}, {new([]struct{}), "[]struct {}"},
-		{ref(strings.Repeat("x", maxValue+1)), "1048577"}, {ref(make([]int32, maxValue)), "4194304"},
+		{ref(strings.Repeat("x", maxValue+1)), "262145"}, {ref(make([]int32, maxValue)), "1048576"},
 	} {
 		if text, err := valuesText(c.value); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%T: %.40q, %v", c.value, text, err)

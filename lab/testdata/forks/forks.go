@@ -196,7 +196,7 @@ var programs = map[string]func(){
 		out.Flush()
 		fmt.Fprintln(os.Stderr, "once on standard error")
 		unp.Fputs([]byte("once by Fputs\n"), os.Stdout)
-		println("twice by println")
+		println("once by println")
 		os.Stdout = os.Stderr
 		if unp.Fork() == 0 {
 			fmt.Fprintln(out, "child")
@@ -380,7 +380,7 @@ var programs = map[string]func(){
 		connfd := unp.Accept(listenfd, nil, nil)
 		unp.StrEcho(connfd)
 		unp.Close(connfd)
-		connfd = unp.Accept(listenfd, new(sys.SockaddrIn), nil)
+		connfd = unp.Accept(listenfd, nil, nil)
 		if unp.Fork() == 0 {
 			unp.StrEcho(connfd)
 			os.Exit(0)

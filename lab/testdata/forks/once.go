@@ -81,7 +81,7 @@ var moreprograms = map[string]func(){
 			unp.Close(connfd)
 		}
 	},
-	"kept and measured": func() { // the child's environment is as long as the first's
+	"kept and measured": func() { // the lines of the child's path
 		clients := 0
 		sys.Keep(&clients)
 		listenfd := listen(unp.SERV_PORT)
@@ -90,7 +90,7 @@ var moreprograms = map[string]func(){
 			clients++
 			if unp.Fork() == 0 {
 				environ, _ := os.ReadFile("/proc/self/environ")
-				say(connfd, clients, len(environ))
+				say(connfd, clients, bytes.Count(environ, []byte("\n")))
 			}
 			unp.Close(connfd)
 			sys.Wait(nil)
@@ -474,7 +474,7 @@ var moreprograms = map[string]func(){
 		}
 		inChild(func() { fmt.Println("the child runs") })
 	},
-	"many steps": func() { // whose values do not fit into the environment
+	"many steps": func() { // which do not fit into one variable
 		sum := 0
 		for i := range 20_000 {
 			sum += sys.Once(func() int { return i })
@@ -682,7 +682,7 @@ var moreprograms = map[string]func(){
 	"torn": func() { // no handler runs in the middle of Fork
 		var first, last int
 		var forks atomic.Int32
-		between := make([]byte, 1<<20)
+		between := make([]byte, 1<<18)
 		sys.Keep(&first, &between, &last)
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { first++; last++ })
 		parent := sys.Once(unix.Getpid)
@@ -725,7 +725,7 @@ var moreprograms = map[string]func(){
 		sys.Pause()
 		fmt.Println("paused")
 	},
-	"closed and long": func() { // the file in memory is in the place of no standard descriptor
+	"closed and long": func() { // the child has no standard descriptor either
 		for fd := range 3 {
 			unp.Close(fd)
 		}
