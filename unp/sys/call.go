@@ -40,6 +40,12 @@ func asleep(name string, args ...any) *call {
 	return &call{name: name, args: args, does: sleep, fd: -1}
 }
 
+// undisturbed tells whether a call may go to the kernel as it is: no signal is caught, main does
+// not retrace, and is in no other call.
+func undisturbed() bool {
+	return caught.Load() == 0 && !path.retracing.Load() && mainDoes.Load() == idle
+}
+
 // on notes the descriptor on which main may sleep.
 func (c *call) on(fd int) *call {
 	c.fd = fd
@@ -97,6 +103,18 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 // path does not need it; if not, it is replayed.
 func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	c.skips = true
+	if undisturbed() {
+		result, err := do()
+		if err == nil && result == success {
+			path.skipped.Add(1)
+			return result, nil
+		}
+		at := here()
+		if at != nowhere {
+			c.remembered(at, result, err, nil)
+		}
+		return result, err
+	}
 	at := here()
 	retracing := path.retracing.Load()
 	switch {
@@ -107,7 +125,7 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	case retracing && c.isAhead(at):
 		return c.retraced(at, nil)
 	case retracing:
-		path.skipped++
+		path.skipped.Add(1)
 		return success, nil
 	}
 	waitHandlers()
@@ -117,7 +135,7 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	switch {
 	case insideOnce:
 	case err == nil && result == success:
-		path.skipped++
+		path.skipped.Add(1)
 	default:
 		c.remembered(at, result, err, nil)
 	}
@@ -134,23 +152,25 @@ func (c *call) done(do func() error) error {
 func (c *call) remembered(at place, result int, err error, out []any) {
 	s := &step{at: at, result: result, open: c.open, accepts: c.accepts, reads: c.reads}
 	if c.skips {
-		s.after = path.skipped
+		s.after = path.skipped.Load()
 	}
 	s.errno = errnoOf(err)
-	if c.reads && !countRead(max(result, 0)) {
-		if lose(s) {
-			s.call = c.String()
-			remember(s)
+	if c.reads {
+		if path.beyond.Load() {
+			return
 		}
-		return
+		s.lost = !countRead(max(result, 0))
 	}
 	s.call = c.String()
 	var why error
-	if s.values, why = valuesText(out...); why == nil {
+	if !s.lost {
+		s.values, why = valuesText(out...)
+	}
+	if why == nil {
 		s.kept, why = keptValues(lastKept())
 	}
 	if why != nil {
-		Fatal("fork error: %v, as %s asks", why, lines[at])
+		Fatal("fork error: %v, as %s asks", why, at.line())
 	}
 	remember(s)
 }
@@ -161,7 +181,7 @@ func (c *call) isAhead(at place) bool {
 		return false
 	}
 	next := path.ahead[0]
-	return next.at == at && next.after == path.skipped && next.call == c.String()
+	return next.at == at && next.after == path.skipped.Load() && next.call == c.String()
 }
 
 // retraced takes the next step of the parent's path, which must be this call.
@@ -174,7 +194,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 		c.differs(at, s.line, s.call)
 	}
 	path.ahead = path.ahead[1:]
-	path.skipped = 0
+	path.skipped.Store(0)
 	for _, fd := range s.open {
 		closed(fd)
 	}
@@ -206,7 +226,7 @@ func (s *step) returned() (int, error) {
 
 func (c *call) differs(at place, parentsLine, parentsCall string) {
 	Fatal("fork error: the child came to %s %s, where its parent was at %s %s.\n"+
-		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.", lines[at], c, parentsLine, parentsCall)
+		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.", at.line(), c, parentsLine, parentsCall)
 }
 
 // String returns the call as strace shows it.

@@ -139,6 +139,9 @@ func (h *heritage) setText(text string) (others string, err error) {
 //
 // The values of kept variables are there if they are not those of the step before.
 func (s *step) appendLine(b []byte, before []keptValue) []byte {
+	if s.line == "" {
+		s.line = s.at.line()
+	}
 	b = fmt.Appendf(b, "%016x %s %s = %d", uint64(s.at), s.line, s.call, s.result)
 	if s.errno != 0 {
 		b = fmt.Appendf(b, " %s", errnoName(s.errno))
@@ -191,7 +194,7 @@ func parseLine(line string, before []keptValue) (*step, error) {
 		}
 	}
 	if s.has(" after ") {
-		st.after = s.integer()
+		st.after = int64(s.integer())
 	}
 	if s.has(" kept ") {
 		var err error

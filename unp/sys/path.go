@@ -13,18 +13,18 @@ import (
 // A step is a call that main has made on its way, and what it returned.
 type step struct {
 	at     place
-	line   string // the file and the line of the call
+	line   string // the file and the line of the call; if it is empty, at has them
 	call   string // its name and arguments, as strace shows them
 	result int    // a descriptor, a process id, or -1
 	errno  unix.Errno
 	values string      // what it has stored in variables
 	kept   []keptValue // the variables that Keep was given, when it returned
 	open   []int       // the descriptors that it has opened and nobody has closed
-	after  int         // if it is skipped when it succeeds: how many such calls main had made since the step before
+	after  int64       // if it is skipped when it succeeds: how many such calls main had made since the step before
 
 	accepts bool // it waits for a client: a server's loop has one in each round
 	reads   bool // it counts against the bound of what main reads on its way
-	lost    bool // it is beyond that bound: what it has read is not on the path
+	lost    bool // it is the first beyond that bound: what main has read then is not on the path
 	stays   bool // for withoutFinishedRounds
 }
 
@@ -41,25 +41,25 @@ var path struct {
 	taken      []*step
 	ahead      []*step       // in a child whose main has not reached its Fork: the steps up to there
 	retracing  atomic.Bool   // this is such a child
-	skipped    int           // how many calls main has skipped since the last step
+	skipped    atomic.Int64  // how many calls that are skipped main has made since the last step
 	opener     map[int]*step // the step that has opened a descriptor
 	opening    []int         // the descriptors that main has opened inside Once
 	due        int           // how many steps there may be before finished rounds are forgotten
 
-	reads, data int            // since the last accept
-	beyond      map[place]bool // where main has read beyond the bound; nil if it has not
+	reads, data int         // since the last accept
+	beyond      atomic.Bool // they are beyond the bound
 }
 
 // remember adds a step to the path.
 func remember(s *step) {
 	path.Lock()
 	defer path.Unlock()
-	s.line = lines[s.at]
 	s.open = append(s.open, path.opening...)
 	path.opening = nil
-	path.skipped = 0
+	path.skipped.Store(0)
 	if s.accepts {
-		path.reads, path.data, path.beyond = 0, 0, nil
+		path.reads, path.data = 0, 0
+		path.beyond.Store(false)
 	}
 	path.taken = append(path.taken, s)
 	own(s)
@@ -87,32 +87,29 @@ func own(s *step) {
 }
 
 // countRead counts a call that reads, and tells whether it is within the bound. Beyond the
-// bound the path lets go of what main has read since its last accept, and has one step for
-// each place.
+// bound the path lets go of what main has read since its last accept.
 func countRead(bytes int) bool {
 	path.reads++
 	path.data += bytes
-	if path.beyond != nil {
-		return false
+	if path.reads <= maxReads && path.data <= maxData {
+		return true
 	}
-	within := path.reads <= maxReads && path.data <= maxData
-	if !within {
-		path.Lock()
-		defer path.Unlock()
-		path.beyond = map[place]bool{}
-		path.taken = slices.DeleteFunc(path.taken, func(s *step) bool { return s.reads && !lose(s) })
-	}
-	return within
+	path.Lock()
+	defer path.Unlock()
+	round := 1 + lastIndex(path.taken, func(s *step) bool { return s.accepts })
+	rest := slices.DeleteFunc(path.taken[round:], func(s *step) bool { return s.reads })
+	path.taken = path.taken[:round+len(rest)]
+	path.beyond.Store(true)
+	return false
 }
 
-// lose lets go of what a step has read. It returns false if there is such a step from
-// the same place.
-func lose(s *step) bool {
-	first := !path.beyond[s.at]
-	path.beyond[s.at] = true
-	s.values = ""
-	s.lost = true
-	return first
+func lastIndex(steps []*step, is func(*step) bool) int {
+	for i, s := range slices.Backward(steps) {
+		if is(s) {
+			return i
+		}
+	}
+	return -1
 }
 
 // atClose are the functions that AtClose was given.

@@ -66,7 +66,7 @@ func TestForgottenRoundsLeaveTheirValues(t *testing.T) {
 	list := steps("s+ A f A f A+ f")
 	for i, s := range list {
 		s.kept = []keptValue{{"n", string(rune('0' + i))}}
-		s.after = i
+		s.after = int64(i)
 	}
 	list = withoutFinishedRounds(list)
 	if notation(list) != "s+ A+ f" || list[0].kept[0].text != "4" || list[1].kept[0].text != "5" || list[1].after != 1 {

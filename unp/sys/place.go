@@ -24,8 +24,11 @@ var text, _, _, _ = runtime.Caller(0)
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain uintptr
 
-// lines says where the places are: the file and the line of the call.
-var lines = map[place]string{}
+// stacks are those of the places where main has been, and lines what has been asked of them.
+var (
+	stacks = map[place][]uintptr{}
+	lines  = map[place]string{}
+)
 
 // here returns the place where main is calling this package, or nowhere.
 func here() place {
@@ -38,8 +41,8 @@ func here() place {
 		return nowhere
 	}
 	at := hash(pcs)
-	if _, known := lines[at]; !known {
-		lines[at] = line(pcs)
+	if stacks[at] == nil {
+		stacks[at] = slices.Clone(pcs)
 	}
 	return at
 }
@@ -105,12 +108,19 @@ func hash(pcs []uintptr) place {
 	return place(h)
 }
 
-// line returns the file and the line from which a stack calls the packages unp and sys.
-func line(pcs []uintptr) string {
+// line returns the file and the line from which main has called the packages unp and sys.
+func (at place) line() string {
+	if lines[at] == "" {
+		lines[at] = lineOf(stacks[at])
+	}
+	return lines[at]
+}
+
+func lineOf(stack []uintptr) string {
 	this := runtime.FuncForPC(text).Name()
 	sys := this[:strings.LastIndex(this, "/")+len("/sys.")]
 	unp := strings.TrimSuffix(sys, "/sys.") + "."
-	frames := runtime.CallersFrames(pcs)
+	frames := runtime.CallersFrames(stack)
 	caller := ""
 	for more := true; more; {
 		var frame runtime.Frame
