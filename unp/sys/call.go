@@ -89,14 +89,33 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 	}
 	waitHandlers()
 	insideOnce := mainDoes.Load() != idle
-	result, err := c.made(do)
+	result, err := -1, error(errPanicked) // unless do returns
+	defer func() {
+		if !insideOnce {
+			c.remembered(at, result, err, out)
+		}
+	}()
+	result, err = c.made(do)
 	waitHandlers()
 	if insideOnce { // Once is a step itself
 		path.opening = append(path.opening, c.open...)
-		return result, err
 	}
-	c.remembered(at, result, err, out)
 	return result, err
+}
+
+// errPanicked is what the path says of a function that has panicked in Once.
+const errPanicked = unix.ECANCELED
+
+// filling replays a call that fills a buffer, and the variables to which out points.
+func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, error) {
+	var data []byte
+	n, err := c.replayed(func() (int, error) {
+		n, err := do()
+		data = buf[:min(max(n, 0), len(buf))]
+		return n, err
+	}, append([]any{&data}, out...)...)
+	copy(buf, data)
+	return n, err
 }
 
 // skipped makes a call that only does something. If it succeeds it returns success, and the
@@ -224,9 +243,16 @@ func (s *step) returned() (int, error) {
 	return s.result, nil
 }
 
+// differs ends a child whose main has come to another call than its parent's.
 func (c *call) differs(at place, parentsLine, parentsCall string) {
+	childsLine := at.line()
+	childsInner, _, _ := strings.Cut(childsLine, "<")
+	parentsInner, _, _ := strings.Cut(parentsLine, "<")
+	if childsInner != parentsInner || c.String() != parentsCall { // their callers do not matter
+		childsLine, parentsLine = childsInner, parentsInner
+	}
 	Fatal("fork error: the child came to %s %s, where its parent was at %s %s.\n"+
-		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.", at.line(), c, parentsLine, parentsCall)
+		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.", childsLine, c, parentsLine, parentsCall)
 }
 
 // String returns the call as strace shows it.

@@ -108,7 +108,8 @@ func hash(pcs []uintptr) place {
 	return place(h)
 }
 
-// line returns the file and the line from which main has called the packages unp and sys.
+// line returns the file and the line from which the packages unp and sys were called and, if
+// that is not in main itself, those of its callers: helper.go:7<main.go:9.
 func (at place) line() string {
 	if lines[at] == "" {
 		lines[at] = lineOf(stacks[at])
@@ -117,19 +118,22 @@ func (at place) line() string {
 }
 
 func lineOf(stack []uintptr) string {
+	const most = 5 // callers
 	this := runtime.FuncForPC(text).Name()
 	sys := this[:strings.LastIndex(this, "/")+len("/sys.")]
 	unp := strings.TrimSuffix(sys, "/sys.") + "."
 	frames := runtime.CallersFrames(stack)
-	caller := ""
+	var callers []string
 	for more := true; more; {
 		var frame runtime.Frame
 		frame, more = frames.Next()
-		if strings.HasPrefix(frame.Function, sys) || strings.HasPrefix(frame.Function, unp) {
-			caller = ""
-		} else if caller == "" {
-			caller = fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
+		switch {
+		case strings.HasPrefix(frame.Function, sys) || strings.HasPrefix(frame.Function, unp):
+			callers = nil // what it has called does not count
+		case strings.HasPrefix(frame.Function, "runtime.") || len(callers) == most:
+		default:
+			callers = append(callers, fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line))
 		}
 	}
-	return caller
+	return strings.ReplaceAll(strings.Join(callers, "<"), " ", "_")
 }

@@ -10,28 +10,6 @@ import (
 
 // <signal.h>
 
-// The flags of a Sigaction_t, see sigaction(2).
-const (
-	SA_NOCLDSTOP = 0x1        // no SIGCHLD when a child stops
-	SA_NOCLDWAIT = 0x2        // children that end leave no zombies
-	SA_RESTART   = 0x10000000 // the kernel restarts a system call that the handler interrupts
-	SA_RESETHAND = 0x80000000 // the signal is at its default when its handler is called
-)
-
-// The dispositions that are not handlers.
-var (
-	SIG_DFL func(unix.Signal)                                                               // the signal's default action
-	SIG_IGN = func(unix.Signal) { panic("SIG_IGN is a disposition, and cannot be called") } // ignore the signal
-)
-
-// Sigaction_t is struct sigaction, see sigaction(2): the handler, or SIG_DFL or SIG_IGN; the
-// signals whose handlers wait while it runs, besides its own; and the flags SA_….
-type Sigaction_t struct {
-	Handler func(unix.Signal)
-	Mask    unix.Sigset_t
-	Flags   int
-}
-
 // Sigaction is the system call sigaction, see sigaction(2). It sets the disposition of a
 // signal, unless act is nil, stores the previous one in *oact, unless oact is nil, and returns
 // the error: EINVAL for SIGKILL, SIGSTOP and 32 to 34. A child on its way to Fork sets it again.

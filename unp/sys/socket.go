@@ -159,18 +159,6 @@ func Recvfrom(fd int, buf []byte, flags int, sa SA, salen *Socklen) (int, error)
 	}, outOf(sa, salen)...)
 }
 
-// filling replays a call that fills a buffer, and the variables to which out points.
-func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, error) {
-	var data []byte
-	n, err := c.replayed(func() (int, error) {
-		n, err := do()
-		data = buf[:min(max(n, 0), len(buf))]
-		return n, err
-	}, append([]any{&data}, out...)...)
-	copy(buf, data)
-	return n, err
-}
-
 // address replays a call that stores an address.
 func (c *call) address(sa SA, salen *Socklen, do func(p unsafe.Pointer, n *Socklen) (int, error)) (int, error) {
 	return c.replayed(func() (int, error) { return do(rawOut(sa, salen)) }, outOf(sa, salen)...)
