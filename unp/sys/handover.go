@@ -135,14 +135,14 @@ func (h *heritage) setText(text string) (others string, err error) {
 
 // appendLine appends a step as a line, such as
 //
-//	5d0c6a3f8e1b2974 tcpserv04.go:33 accept(3) = 4 (127.0.0.1:54580 16) open 4
+//	0x5d0c6a3f8e1b2974 tcpserv04.go:33 accept(3) = 4 (127.0.0.1:54580 16) open 4
 //
 // The values of kept variables are there if they are not those of the step before.
 func (s *step) appendLine(b []byte, before []keptValue) []byte {
 	if s.line == "" {
 		s.line = s.at.line()
 	}
-	b = fmt.Appendf(b, "%016x %s %s = %d", uint64(s.at), s.line, s.call, s.result)
+	b = fmt.Appendf(b, "0x%016x %s %s = %d", uint64(s.at), s.line, s.call, s.result)
 	if s.errno != 0 {
 		b = fmt.Appendf(b, " %s", errnoName(s.errno))
 	}
@@ -169,6 +169,7 @@ func (s *step) appendLine(b []byte, before []keptValue) []byte {
 func parseLine(line string, before []keptValue) (*step, error) {
 	s := scanner{rest: line, ok: true}
 	st := &step{kept: before}
+	s.literal("0x")
 	st.at = place(s.hex())
 	s.literal(" ")
 	st.line = s.until(" ")

@@ -40,7 +40,7 @@ func keptValues(before []keptValue) ([]keptValue, error) {
 			if err != nil {
 				return nil, err
 			}
-			value := keptValue{fmt.Sprintf("%016x.%d", uint64(at), i), text}
+			value := keptValue{fmt.Sprintf("0x%016x.%d", uint64(at), i), text}
 			n := len(values)
 			if n < len(before) && before[n] == value {
 				value = before[n]
@@ -72,7 +72,7 @@ func setKept(values []keptValue) error {
 
 func (value keptValue) variable() (at place, i int, err error) {
 	placeText, number, _ := strings.Cut(value.name, ".")
-	n, err := strconv.ParseUint(placeText, 16, 64)
+	n, err := strconv.ParseUint(placeText, 0, 64)
 	if err != nil {
 		return nowhere, 0, errNoValue
 	}
