@@ -49,9 +49,10 @@
 //
 // # Signals
 //
-// Every signal starts at its default, as in C, or ignored if it was ignored when the program
-// started. Go's runtime needs SIGSEGV, SIGBUS, SIGFPE, SIGPROF and signal 33 for itself. To
-// change a disposition, use [Sigaction], not os/signal.
+// Every signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE, SIGPROF and
+// signal 33, which Go's runtime needs. A signal that was ignored when the program started stays
+// ignored if it is SIGHUP, SIGINT, SIGCONT, SIGTSTP, SIGTTIN or SIGTTOU; the runtime has already
+// caught the others. To change a disposition, use [Sigaction], not os/signal.
 //
 // A handler runs on a thread of its own, where even what is unsafe in C, such as printf, is
 // safe. It may call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a

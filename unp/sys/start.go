@@ -30,6 +30,7 @@ var (
 // The entries of the auxiliary vector that count here.
 const (
 	atEntry  = 9  // the address at which the program begins
+	atUID    = 11 // the real user, and behind it the effective user, the real group and the effective group
 	atSecure = 23 // set-user-ID, set-group-ID or capabilities
 	atExecfn = 31 // the name by which the program was executed
 )
@@ -49,7 +50,7 @@ func init() {
 	}
 	environ = withoutForkVars(environ)
 	switch {
-	case auxv[atSecure] != 0 || unix.Getuid() != unix.Geteuid() || unix.Getgid() != unix.Getegid():
+	case auxv[atSecure] != 0 || auxv[atUID] != auxv[atUID+1] || auxv[atUID+2] != auxv[atUID+3]:
 		noFork = errors.New("a program that was started with the privileges of another user cannot execute itself again")
 		becomeFirst()
 	case text == "":
