@@ -34,7 +34,7 @@ func main() {
 
 	ling.Onoff = 1
 	ling.Linger = 0
-	unp.SetsockoptLinger(sockfd, unix.SOL_SOCKET, unix.SO_LINGER, &ling)
+	unp.Setsockopt(sockfd, unix.SOL_SOCKET, unix.SO_LINGER, &ling)
 
 	os.Exit(0)
 }

@@ -59,11 +59,23 @@ func Listen(fd, backlog int) {
 	}
 }
 
-// SetsockoptLinger is the book's Setsockopt, for SO_LINGER only. Its value is a struct
-// linger, with the time in seconds (section 7.5). If Onoff is set and the time is 0, the
-// socket's close sends an RST. On error it prints "setsockopt error" and exits.
-func SetsockoptLinger(fd, level, optname int, optval *unix.Linger) {
-	if err := sys.SetsockoptLinger(fd, level, optname, optval); err != nil {
+func setsockopt(fd, level, optname int, optval any) error {
+	switch optval := optval.(type) {
+	case *int:
+		return sys.SetsockoptInt(fd, level, optname, *optval)
+	case *unix.Linger:
+		return sys.SetsockoptLinger(fd, level, optname, optval)
+	case *unix.Timeval:
+		return sys.SetsockoptTimeval(fd, level, optname, optval)
+	}
+	return unix.EINVAL
+}
+
+// Setsockopt sets an option of the socket to *optval: an int, or a unix.Linger or unix.Timeval,
+// whose times are in seconds (section 7.2). On error it prints "setsockopt error" and the
+// error's text, and exits.
+func Setsockopt(fd, level, optname int, optval any) {
+	if err := setsockopt(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")
 	}
 }

@@ -346,7 +346,7 @@ var programs = map[string]func(){
 	"linger": func() { // of a socket that is closed, not of the one at its number
 		ling := unix.Linger{Onoff: 1}
 		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		unp.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &ling)
+		unp.Setsockopt(fd, unix.SOL_SOCKET, unix.SO_LINGER, &ling)
 		unp.Close(fd)
 		again := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 		if unp.Fork() == 0 {
@@ -729,7 +729,7 @@ var programs = map[string]func(){
 			{"Listen", func() { unp.Listen(listenfd, 5) }},
 			{"Connect", func() { unp.Connect(fd, &servaddr, sys.Sizeof(servaddr)) }},
 			{"Accept", func() { accept(listenfd) }},
-			{"SetsockoptLinger", func() { unp.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &ling) }},
+			{"Setsockopt", func() { unp.Setsockopt(fd, unix.SOL_SOCKET, unix.SO_LINGER, &ling) }},
 			{"Close", func() { unp.Close(fd) }},
 			{"Writen", func() { unp.Writen(pair[0], []byte("line\nline\n")) }},
 			{"Readline", func() { unp.Readline(pair[1], &line, unp.MAXLINE) }},
