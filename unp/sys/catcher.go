@@ -224,9 +224,13 @@ func interruptMain(flags int) {
 // wakeFrom wakes main if it sleeps in a call on this descriptor, which another goroutine has
 // closed. The kernel makes the call again, which then fails.
 func wakeFrom(fd int) {
-	if mainOn.Load() == int32(fd) {
-		wakeMain()
+	if mainOn.Load() != int32(fd) {
+		return
 	}
+	waking.Lock()
+	defer waking.Unlock()
+	restartAfterSigThread(true, signals.runtimes)
+	wakeMain()
 }
 
 // waitHandlers makes main wait for the handlers of all signals that have arrived, except
