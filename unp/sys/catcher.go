@@ -82,14 +82,16 @@ func (c *catcher) ignores() bool {
 // install gives the kernel the disposition of a signal. A signal that main blocks is
 // caught whatever its disposition, because another thread would take it.
 func (c *catcher) install(signo unix.Signal) {
+	const forChildren = SA_NOCLDSTOP | SA_NOCLDWAIT
 	switch {
 	case signals.blocked&^needed&bit(signo) != 0 || c.act.Handler != nil && !c.ignores():
 		c.kernel = signals.runtimes
-		c.kernel.flags = c.kernel.flags&^SA_RESTART | uint64(c.act.Flags)
+		c.kernel.flags &^= SA_RESTART
+		c.kernel.flags |= uint64(c.act.Flags & (forChildren | SA_RESTART | SA_RESETHAND))
 	case c.ignores():
-		c.kernel = ksigaction{handler: kernelIGN}
+		c.kernel = ksigaction{handler: kernelIGN, flags: uint64(c.act.Flags & forChildren)}
 	default:
-		c.kernel = ksigaction{handler: kernelDFL}
+		c.kernel = ksigaction{handler: kernelDFL, flags: uint64(c.act.Flags & forChildren)}
 	}
 	c.start(signo)                               // first, because Notify may set a disposition of its own
 	rtSigaction(signo, &c.kernel, &ksigaction{}) // so that strace shows the previous one

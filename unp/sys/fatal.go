@@ -5,12 +5,15 @@ package sys
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
 // messages is the descriptor of standard error. In a child that retraces main it is another.
-var messages = 2
+var messages atomic.Int32
+
+func init() { messages.Store(2) }
 
 // Fatal prints a message, formatted as by printf, and a newline on standard error, and exits
 // with status 1. A child on its way to Fork does so too.
@@ -18,6 +21,6 @@ func Fatal(format string, a ...any) {
 	if onMain() {
 		waitHandlers()
 	}
-	unix.Write(messages, fmt.Appendf(nil, format+"\n", a...))
+	unix.Write(int(messages.Load()), fmt.Appendf(nil, format+"\n", a...))
 	os.Exit(1)
 }

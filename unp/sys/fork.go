@@ -137,9 +137,3 @@ func occupyBelow(n int) (taken []int) {
 		taken = append(taken, fd)
 	}
 }
-
-func closeAll(fds []int) {
-	for _, fd := range fds {
-		unix.Close(fd)
-	}
-}

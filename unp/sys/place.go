@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // A place is where main makes a call: the program counters of its stack, hashed. It is the
@@ -22,7 +23,7 @@ const nowhere place = 0
 var text, _, _, _ = runtime.Caller(0)
 
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
-var inMain uintptr
+var inMain atomic.Uintptr
 
 // stacks are those of the places where main has been, and lines what has been asked of them.
 var (
@@ -73,12 +74,12 @@ func isMain(pcs []uintptr) bool {
 		return false
 	}
 	bottom := pcs[len(pcs)-2]
-	if bottom != inMain {
+	if bottom != inMain.Load() {
 		f := runtime.FuncForPC(bottom - 1)
 		if f == nil || f.Name() != "runtime.main" {
 			return false
 		}
-		inMain = bottom
+		inMain.Store(bottom)
 	}
 	return true
 }

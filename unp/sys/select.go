@@ -16,6 +16,9 @@ import (
 // leaves those that are in the sets. It returns their number, 0 when the time is over, or -1
 // and the error. A set that is nil is empty; without a timeout Select waits for ever.
 func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
+	if nfd > unix.FD_SETSIZE {
+		return -1, unix.EINVAL
+	}
 	c := asleep("select", nfd, set(r), set(w), set(e)).reading()
 	return c.replayed(func() (int, error) { return unix.Select(nfd, r, w, e, timeout) }, setsOut(r, w, e, timeout)...)
 }
@@ -25,6 +28,9 @@ func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 // long as it waits. A signal that was blocked until then is not lost. sigmask may be nil. Only
 // main can call it with a mask.
 func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix.Sigset_t) (int, error) {
+	if nfd > unix.FD_SETSIZE {
+		return -1, unix.EINVAL
+	}
 	c := asleep("pselect6", nfd, set(r), set(w), set(e)).reading()
 	return c.replayed(func() (int, error) {
 		if sigmask == nil {

@@ -152,6 +152,7 @@ func Recv(fd int, buf []byte, flags int) (int, error) {
 // *sa, and returns the number of bytes, or -1 and the error. sa and salen may be nil.
 func Recvfrom(fd int, buf []byte, flags int, sa SA, salen *Socklen) (int, error) {
 	c := slowly("recvfrom", fd, len(buf), flags).on(fd).reading()
+	c.accepts = !none(sa) // a datagram is what a connection is elsewhere
 	return c.filling(buf, func() (int, error) {
 		p, n := rawOut(sa, salen)
 		return result(unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)),

@@ -170,16 +170,20 @@ func aside(fd int) int {
 
 // silence throws away what main prints again on its way: /dev/null takes the places of
 // standard output and standard error. Messages of this package and crashes still get out.
+// Where no descriptor is left for that, main prints again.
 func silence() {
-	null, err := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
+	out, err := aside(1), aside(2)
+	null, openErr := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if out < 0 || err < 0 || openErr != nil { // no descriptor is left
+		closeAll([]int{out, err, null})
 		return
 	}
-	stdout, messages = aside(1), aside(2)
 	unix.Dup2(null, 1)
 	unix.Dup2(null, 2)
 	unix.Close(null)
-	crashes = os.NewFile(uintptr(messages), "standard error")
+	stdout = out
+	messages.Store(int32(err))
+	crashes = os.NewFile(uintptr(err), "standard error")
 	debug.SetCrashOutput(crashes, debug.CrashOptions{})
 }
 
@@ -190,10 +194,19 @@ func speak() {
 	}
 	debug.SetCrashOutput(nil, debug.CrashOptions{})
 	unix.Dup2(stdout, 1)
-	unix.Dup2(messages, 2)
+	unix.Dup2(int(messages.Swap(2)), 2)
 	unix.Close(stdout)
 	crashes.Close()
-	crashes, messages = nil, 2
+	crashes = nil
+}
+
+// closeAll closes descriptors, except those that are none.
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
 }
 
 // arrive ends the retracing: main has reached its fork. A signal that has arrived early
