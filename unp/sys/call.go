@@ -264,15 +264,26 @@ func (c *call) String() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		switch a := arg.(type) {
-		case nil:
-			b.WriteString("NULL")
-		case string:
-			b.WriteString(strconv.QuoteToASCII(a))
-		default:
-			fmt.Fprint(&b, a)
-		}
+		b.WriteString(argument(arg))
 	}
 	b.WriteByte(')')
 	return b.String()
+}
+
+// argument is an argument of a call as strace shows it. A child needs no fmt for the usual ones,
+// whose pages it would have to load.
+func argument(arg any) string {
+	switch a := arg.(type) {
+	case nil:
+		return "NULL"
+	case string:
+		return strconv.QuoteToASCII(a)
+	case int:
+		return strconv.Itoa(a)
+	case constant:
+		return string(a)
+	case fmt.Stringer:
+		return a.String()
+	}
+	return fmt.Sprint(arg)
 }
