@@ -3,6 +3,9 @@ package lab
 import (
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,15 +16,18 @@ import (
 	"time"
 )
 
-// pages are those with blocks and links to hold.
-var pages = []string{"README.md", "lab/README.md", "lab/exercises.md", "lab/notes.md"}
+// pages are those with transcripts and links to hold.
+var pages = []string{"README.md", "lab/README.md", "lab/changing.md", "lab/c-and-go.md", "lab/questions.md",
+	"lab/exercises.md", "lab/notes.md"}
 
 var update = flag.Bool("update", false, "rewrite the outputs in the pages from a real run")
 
-// A session is a block ```console of a page: commands and what they print.
+// A session is a transcript of a page, a block ```console: commands and what they
+// print. The blocks ```diff above it change the programs first.
 type session struct {
 	page, section string
-	first         int // line in the page, from 1
+	first         int    // line in the page, from 1
+	diff          string // what patch gets before the first command
 	commands      []typed
 }
 
@@ -42,14 +48,21 @@ func readPage(t *testing.T, page string) []string {
 	return strings.Split(string(b), "\n")
 }
 
-// sessions finds the blocks of a page.
+// sessions finds the transcripts of a page.
 func sessions(t *testing.T, page string) []session {
 	var list []session
-	section, inside := "", false
+	section, diff, inside, insideDiff := "", "", false, false
 	for i, line := range readPage(t, page) {
 		switch {
+		case line == "```diff":
+			insideDiff = true
+		case insideDiff && line == "```":
+			insideDiff = false
+		case insideDiff:
+			diff += line + "\n"
 		case line == "```console":
-			list, inside = append(list, session{page: page, section: section, first: i + 1}), true
+			list, inside = append(list, session{page: page, section: section, first: i + 1, diff: diff}), true
+			diff = ""
 		case inside && line == "```":
 			inside = false
 		case inside && strings.HasPrefix(line, "$ "):
@@ -58,7 +71,7 @@ func sessions(t *testing.T, page string) []session {
 		case inside:
 			s := &list[len(list)-1]
 			if len(s.commands) == 0 {
-				t.Fatalf("%s:%d: a block begins with a command", page, i+1)
+				t.Fatalf("%s:%d: a transcript begins with a command", page, i+1)
 			}
 			c := &s.commands[len(s.commands)-1]
 			if strings.HasPrefix(line, "> ") && len(c.output) == 0 {
@@ -68,10 +81,13 @@ func sessions(t *testing.T, page string) []session {
 			}
 		case strings.HasPrefix(line, "## "), strings.HasPrefix(line, "### "):
 			section = strings.TrimLeft(line, "# ")
+			if diff != "" {
+				t.Fatalf("%s:%d: no transcript follows the diff above", page, i+1)
+			}
 		}
 	}
-	if inside {
-		t.Fatalf("%s: the last block has no end", page)
+	if inside || insideDiff || diff != "" {
+		t.Fatalf("%s: the last block has no end, or no transcript follows the last diff", page)
 	}
 	return list
 }
@@ -162,6 +178,9 @@ func (s session) piped(t *testing.T) [][]string {
 	var got [][]string
 	printed := 0
 	setup := "exec 63>&3 3>&-; mark() { local status=$?; echo $1 >&63; return $status; }"
+	if s.diff != "" {
+		setup += "\npatch -p0 << 'END OF DIFF'\n" + s.diff + "END OF DIFF"
+	}
 	for _, c := range append([]typed{{command: setup}}, s.commands...) {
 		// The mark says that the shell has done the command, and keeps its $?.
 		shell.typed(fmt.Sprintf("%s\nmark %d\n", c.command, len(got)))
@@ -173,7 +192,18 @@ func (s session) piped(t *testing.T) [][]string {
 		printed += len(out)
 		got = append(got, lines(out))
 	}
+	s.isPatched(t, strings.Join(got[0], "\n"))
 	return got[1:]
+}
+
+// isPatched checks what patch has printed: that each file of the diff is changed, where its
+// lines are as the diff shows them, wherever they are.
+func (s session) isPatched(t *testing.T, out string) {
+	t.Helper()
+	files := regexp.MustCompile(`(?m)^\+\+\+ `).FindAllString(s.diff, -1)
+	if strings.Count(out, "patching file ") != len(files) || strings.Contains(out, "FAILED") || strings.Contains(out, "fuzz") {
+		t.Errorf("%s: the diff above line %d does not fit:\n%s", s.page, s.first, out)
+	}
 }
 
 // lines splits an output, without the spaces at the end of a line.
@@ -206,6 +236,13 @@ func plain(out string) string {
 // each once the one before has had its effect, and an Enter too many after each.
 func (s session) byHand(t *testing.T) [][]string {
 	w := openWindow(t, s.shell(t))
+	if s.diff != "" { // pasted into patch
+		before := w.screen()
+		w.answers("echo patch; patch -p0\n", `^patch$`) // then the shell no longer edits what is typed
+		w.types(s.diff + controlD)
+		await(t, "the prompt after the diff", func() bool { return strings.Count(w.screen(), prompt) > strings.Count(before, prompt) })
+		s.isPatched(t, w.screen()[len(before):])
+	}
 	var got [][]string
 	for _, c := range s.commands {
 		before := w.screen()
@@ -314,12 +351,15 @@ func (s session) compare(t *testing.T, got [][]string) {
 	}
 }
 
-// TestPages checks what the blocks do not: every link within the pages leads
-// somewhere, no line of a block is wider than 120 columns, the experiments' headings
-// carry the numbers of their sections, and the map in README.md has them all.
+// TestPages checks what the transcripts do not: every link within the pages leads
+// somewhere, and a link that names a line of its file in its title, as in
+// [Bind](../unp/wrapsock.go "func Bind("), leads to a file with that text; no line of a
+// block is wider than 120 columns; the experiments' headings carry the numbers of their
+// sections; the laboratory's table of contents and the map in README.md have them all.
 func TestPages(t *testing.T) {
 	lookAtSources()
-	link := regexp.MustCompile(`\]\(([^)]*)\)`)
+	link := regexp.MustCompile(`\]\(([^ )]*)(?: "([^"]*)")?\)`)
+	linked := map[string]bool{} // "page link"
 	for _, page := range pages {
 		inside := false
 		for i, line := range readPage(t, page) {
@@ -330,6 +370,7 @@ func TestPages(t *testing.T) {
 				t.Errorf("%s:%d is wider than 120 columns", page, i+1)
 			}
 			for _, m := range link.FindAllStringSubmatch(line, -1) {
+				linked[page+" "+m[1]] = true
 				target, anchor, _ := strings.Cut(m[1], "#")
 				file := filepath.Join(filepath.Dir(page), target)
 				if target == "" {
@@ -339,10 +380,17 @@ func TestPages(t *testing.T) {
 					continue // outside
 				} else if _, err := os.Stat(filepath.Join(root, file)); err != nil {
 					t.Errorf("%s:%d: %v", page, i+1, err)
+				} else if named := m[2]; named != "" && !strings.Contains(strings.Join(readPage(t, file), "\n"), named) {
+					t.Errorf("%s:%d: %s has no line with %q", page, i+1, file, named)
 				} else if anchor != "" && !slices.Contains(anchors(t, file), anchor) {
 					t.Errorf("%s:%d: no heading %s in %s", page, i+1, anchor, file)
 				}
 			}
+		}
+	}
+	for i, line := range readPage(t, "lab/README.md") {
+		if title, isHeading := strings.CutPrefix(line, "## "); isHeading && !linked["lab/README.md #"+anchorOf(title)] {
+			t.Errorf("lab/README.md:%d: the table of contents lacks %q", i+1, title)
 		}
 	}
 	last := 0 // section 5.last
@@ -380,20 +428,68 @@ func TestPages(t *testing.T) {
 	}
 }
 
-var (
-	anchorID    = regexp.MustCompile(`^<a id="([^"]+)">`)
-	notInAnchor = regexp.MustCompile(`[^\pL\pN -]`)
-)
+var notInAnchor = regexp.MustCompile(`[^\pL\pN_ -]`)
 
-// anchors lists the places in a page to which a link can lead: its headings, as GitHub
-// names them, and what it names itself.
+// anchorOf is what GitHub calls a heading in a link.
+func anchorOf(title string) string {
+	return strings.ReplaceAll(notInAnchor.ReplaceAllString(strings.ToLower(title), ""), " ", "-")
+}
+
+// anchors lists the places in a page to which a link can lead: its headings.
 func anchors(t *testing.T, page string) (list []string) {
 	for _, line := range readPage(t, page) {
-		if m := anchorID.FindStringSubmatch(line); m != nil {
-			list = append(list, m[1])
-		} else if strings.HasPrefix(line, "#") {
-			title := strings.ToLower(strings.TrimLeft(line, "# "))
-			list = append(list, strings.ReplaceAll(notInAnchor.ReplaceAllString(title, ""), " ", "-"))
+		if strings.HasPrefix(line, "#") {
+			list = append(list, anchorOf(strings.TrimLeft(line, "# ")))
+		}
+	}
+	return list
+}
+
+// TestNames checks that every name of unp and unp/sys that a page mentions exists.
+func TestNames(t *testing.T) {
+	lookAtSources()
+	name := regexp.MustCompile(`\b(unp|sys)\.([A-Z]\w*)`)
+	exported := map[string]bool{}
+	for pkg, dir := range map[string]string{"unp": "unp", "sys": "unp/sys"} {
+		for _, ident := range declared(t, filepath.Join(root, dir)) {
+			exported[pkg+"."+ident] = true
+		}
+	}
+	for _, page := range pages {
+		for i, line := range readPage(t, page) {
+			for _, m := range name.FindAllString(line, -1) {
+				if !exported[m] {
+					t.Errorf("%s:%d: there is no %s", page, i+1, m)
+				}
+			}
+		}
+	}
+}
+
+// declared lists what the Go files of a directory declare outside functions.
+func declared(t *testing.T, dir string) (list []string) {
+	names, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				list = append(list, d.Name.Name)
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					switch spec := spec.(type) {
+					case *ast.TypeSpec:
+						list = append(list, spec.Name.Name)
+					case *ast.ValueSpec:
+						for _, ident := range spec.Names {
+							list = append(list, ident.Name)
+						}
+					}
+				}
+			}
 		}
 	}
 	return list
