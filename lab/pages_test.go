@@ -238,7 +238,7 @@ func (s session) byHand(t *testing.T) [][]string {
 	w := openWindow(t, s.shell(t))
 	if s.diff != "" { // pasted into patch
 		before := w.screen()
-		w.answers("echo patch; patch -p0\n", `^patch$`) // then the shell no longer edits what is typed
+		w.answers("echo patch; cat | patch -p0\n", `^patch$`) // then the shell no longer edits what is typed
 		w.types(s.diff + controlD)
 		await(t, "the prompt after the diff", func() bool { return strings.Count(w.screen(), prompt) > strings.Count(before, prompt) })
 		s.isPatched(t, w.screen()[len(before):])
