@@ -494,3 +494,105 @@ func declared(t *testing.T, dir string) (list []string) {
 	}
 	return list
 }
+
+// TestMessages checks that the messages in changing.md are those that the programs, unp and
+// sys can print, and all of them.
+func TestMessages(t *testing.T) {
+	lookAtSources()
+	const page = "lab/changing.md"
+	var listed []string // the code in the first cells below the heading
+	below := false
+	for _, line := range readPage(t, page) {
+		if strings.HasPrefix(line, "## ") {
+			below = line == "## Messages"
+		} else if cells := strings.Split(line, " | "); below && len(cells) == 2 {
+			for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[0], -1) {
+				listed = append(listed, m[1])
+			}
+		}
+	}
+	printed := messages(t)
+	if len(printed) < 30 {
+		t.Fatalf("the source has only these messages: %q", printed)
+	}
+	for _, re := range printed {
+		if !slices.ContainsFunc(listed, re.MatchString) {
+			t.Errorf("%s lacks the message %s", page, re)
+		}
+	}
+	for _, message := range listed {
+		if !slices.ContainsFunc(printed, func(re *regexp.Regexp) bool { return re.MatchString(message) }) {
+			t.Errorf("%s has %q, which nothing prints", page, message)
+		}
+	}
+}
+
+// messages returns, for each line that the source can print by ErrSys, ErrQuit or Fatal, what
+// it looks like.
+func messages(t *testing.T) (list []*regexp.Regexp) {
+	before := map[string]string{"ErrSys": "^", "ErrQuit": "^", "Fatal": "^", "Errorf": "(?i)^fork error: .*", "New": "(?i)^fork error: .*"}
+	after := map[string]string{"ErrSys": ": .+$", "ErrQuit": "$", "Fatal": "$", "Errorf": "", "New": ""}
+	verb := regexp.MustCompile(`%[-+#.0-9]*[a-zA-Z]`)
+	for _, pattern := range []string{"unp/*.go", "unp/sys/*.go", "tcp*/*.go", "lab/poll/*.go"} {
+		names, _ := filepath.Glob(filepath.Join(root, pattern))
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				var function string
+				switch f := call.Fun.(type) {
+				case *ast.Ident:
+					function = f.Name
+				case *ast.SelectorExpr:
+					function = f.Sel.Name
+				}
+				if _, prints := before[function]; !prints {
+					return true
+				}
+				for _, arg := range call.Args {
+					for i, line := range strings.Split(literal(arg), "\n") {
+						if line == "" || line == "%s: %s" { // that of ErrSys itself
+							continue
+						}
+						start := before[function]
+						if i > 0 {
+							start = "^"
+						}
+						parts := verb.Split(line, -1)
+						for i := range parts {
+							parts[i] = regexp.QuoteMeta(parts[i])
+						}
+						list = append(list, regexp.MustCompile(start+strings.Join(parts, ".+")+after[function]))
+					}
+					if literal(arg) != "" {
+						break
+					}
+				}
+				return true
+			})
+		}
+	}
+	return list
+}
+
+// literal is the text of a string, also of one that is added up, and "" for anything else.
+func literal(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if text, err := strconv.Unquote(e.Value); err == nil && e.Kind == token.STRING {
+			return text
+		}
+	case *ast.BinaryExpr:
+		return literal(e.X) + literal(e.Y)
+	}
+	return ""
+}
