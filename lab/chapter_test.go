@@ -113,8 +113,8 @@ func TestNormalTermination(t *testing.T) {
 			t.Errorf("server's end %v, clients' end %v", local, remote)
 		}
 	}
-	out, _ := exec.Command("ps", "-o", "stat=,args=", "--ppid", fmt.Sprint(srv.pid())).Output()
-	if want := strings.Repeat("Z    [tcpserv01] <defunct>\n", 3); string(out) != want {
+	out, _ := tool(t, "ps", "-o", "stat:1=,args=", "--ppid", fmt.Sprint(srv.pid())).Output()
+	if want := strings.Repeat("Z [tcpserv01] <defunct>\n", 3); withoutNice(string(out)) != want {
 		t.Errorf("ps shows %q, want %q", out, want)
 	}
 	srv.signal(unix.SIGTERM)
@@ -147,11 +147,11 @@ func TestChildOfRemovedBinary(t *testing.T) {
 			t.Fatal(err)
 		}
 		client(t, "tcpcli01", srv)
-		out, _ := exec.Command("ps", "-o", "comm=", "--ppid", fmt.Sprint(srv.pid())).Output()
+		out, _ := tool(t, "ps", "-o", "comm=", "--ppid", fmt.Sprint(srv.pid())).Output()
 		if want := strings.Repeat("tcpserv01\n", n+1); string(out) != want {
 			t.Errorf("ps -o comm shows %q, want %q", out, want)
 		}
-		if out, _ := exec.Command("pgrep", "-c", "-s", fmt.Sprint(srv.pid()), "-x", "tcpserv01").Output(); string(out) != fmt.Sprintf("%d\n", n+2) {
+		if out, _ := tool(t, "pgrep", "-c", "-s", fmt.Sprint(srv.pid()), "-x", "tcpserv01").Output(); string(out) != fmt.Sprintf("%d\n", n+2) {
 			t.Errorf("pgrep -c finds %q, want %d", out, n+2)
 		}
 	}
@@ -396,7 +396,7 @@ func TestWords(t *testing.T) {
 			start(t, name, bad).ends(1, "", "inet_pton error for "+bad+"\n")
 		}
 		start(t, name, "127.0.0.1").ends(1, "", "connect error: Connection refused\n")
-		start(t, name, "10.0.0.1").ends(1, "", "connect error: Network is unreachable\n")
+		start(t, name, nowhere).ends(1, "", "connect error: Network is unreachable\n")
 	}
 	for _, name := range []string{"tcpserv01", "tcpserv02", "tcpserv03", "tcpserv04"} {
 		for _, bad := range []string{"", "ten", "1024x", "99999999999999999999"} {
@@ -460,7 +460,7 @@ func TestListenBacklog(t *testing.T) {
 	srv.cmd.Env = append(os.Environ(), "LISTENQ=7")
 	srv.start()
 	srv.accepts()
-	out, err := exec.Command("ss", "-Hltn").Output()
+	out, err := tool(t, "ss", "-Hltn").Output()
 	if fields := strings.Fields(string(out)); err != nil || len(fields) < 5 || fields[2] != "7" || fields[3] != "0.0.0.0:9877" {
 		t.Errorf("ss -ltn shows %q, %v; want a backlog of 7 at 0.0.0.0:9877", out, err)
 	}
@@ -479,7 +479,7 @@ func TestRestartedServer(t *testing.T) {
 	start(t, "tcpserv04").ends(1, "", "bind error: Address already in use\n")
 	cli.typed("the child serves on\n")
 	cli.printed("hello\nthe child serves on\n")
-	exec.Command("pkill", "-TERM", "-s", fmt.Sprint(srv.pid()), "tcpserv04").Run()
+	tool(t, "pkill", "-TERM", "-s", fmt.Sprint(srv.pid()), "tcpserv04").Run()
 	await(t, "the server's end has closed", func() bool { local, _ := tcpStates(); return slices.Equal(local, []string{"FIN_WAIT2"}) })
 	cli.typed("another line\n")
 	cli.ends(1, "hello\nthe child serves on\n", "str_cli: server terminated prematurely\n")

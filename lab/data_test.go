@@ -267,7 +267,7 @@ func TestWordsOfDataFormats(t *testing.T) {
 			start(t, name, bad).ends(1, "", "inet_pton error for "+bad+"\n")
 		}
 		start(t, name, "127.0.0.1").ends(1, "", "connect error: Connection refused\n")
-		start(t, name, "10.0.0.1").ends(1, "", "connect error: Network is unreachable\n")
+		start(t, name, nowhere).ends(1, "", "connect error: Network is unreachable\n")
 	}
 	for _, name := range []string{"tcpserv08", "tcpserv09"} {
 		srv := server(t, name)
@@ -334,7 +334,7 @@ func TestPollLearnsAtOnce(t *testing.T) {
 		cli.ends(1, "hello\n"+typed, message)
 	}
 	cli := client(t, "poll", srv)
-	exec.Command("pkill", "-TERM", "tcpserv04").Run() // as at a shutdown
+	tool(t, "pkill", "-TERM", "tcpserv04").Run() // as at a shutdown
 	cli.ends(1, "hello\n", message)
 }
 

@@ -133,7 +133,7 @@ func said(t *testing.T, port int) string {
 func noTimeWait(t *testing.T) {
 	t.Helper()
 	needsHost(t, "it sets net.ipv4.tcp_max_tw_buckets")
-	if out, err := exec.Command("sysctl", "-qw", "net.ipv4.tcp_max_tw_buckets=0").CombinedOutput(); err != nil {
+	if out, err := tool(t, "sysctl", "-qw", "net.ipv4.tcp_max_tw_buckets=0").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }

@@ -59,7 +59,7 @@ func FuzzInetPton(f *testing.F) {
 func FuzzForkState(f *testing.F) {
 	// A real one, to begin with: what the child of a program that makes a socket gets.
 	cmd := exec.Command(filepath.Join(bin, "forks"), "once")
-	out, err := exec.Command("strace", "-f", "-s", "100000", "-e", "trace=execve", "-v", cmd.Path, "once").CombinedOutput()
+	out, err := tool(f, "strace", "-f", "-s", "100000", "-e", "trace=execve", "-v", cmd.Path, "once").CombinedOutput()
 	m := regexp.MustCompile(`"UNP_FORK=((?:[^"\\]|\\.)*)"`).FindSubmatch(out)
 	if m == nil {
 		f.Fatalf("no UNP_FORK in %v, %s", err, out)

@@ -10,11 +10,12 @@ import (
 	"os/exec"
 	ossignal "os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -31,8 +32,8 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if bin != "" {
-		os.Exit(m.Run()) // on a host of its own
+	if bin != "" || flag.Lookup("test.list").Value.String() != "" {
+		os.Exit(m.Run()) // on a host of its own, or of no test
 	}
 	dir, err := os.MkdirTemp("", "lab")
 	if err != nil {
@@ -42,6 +43,7 @@ func TestMain(m *testing.M) {
 	os.Setenv("LAB_BIN", bin)
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin") // an ordinary user's may lack them
 	os.Unsetenv("LISTENQ")
+	unix.Umask(0o022) // some tests run as other users, who read these files
 	for _, signo := range []os.Signal{unix.SIGHUP, unix.SIGINT} {
 		if ossignal.Ignored(signo) { // under nohup, for example: what the tests start does not inherit it
 			ossignal.Notify(make(chan os.Signal, 1), signo)
@@ -51,53 +53,127 @@ func TestMain(m *testing.M) {
 	if reasons := prepare(dir); len(reasons) > 0 {
 		fmt.Fprintf(os.Stderr, "The tests cannot run here:\n%s\n", strings.Join(reasons, "\n"))
 	} else {
-		flag.Set("test.parallel", strconv.Itoa(2*runtime.NumCPU())) // they wait, most of the time
-		bench := flag.Lookup("test.bench").Value.String()
-		flag.Set("test.bench", "")
-		status = m.Run()
-		switch n := skipped.Load(); {
-		case noHost != nil:
-			fmt.Printf("%d tests were skipped, because %s\n", n, strings.Join(noHost, " "))
-		case n > 0:
-			fmt.Printf("%d tests were skipped, because only root can make a host here.\n", n)
-		}
-		if bench != "" && status == 0 { // all benchmarks, on one host
-			here, _ := os.Getwd()
-			cmd := exec.Command("./host", append(append([]string{"env", "--chdir=" + here}, os.Args...), "-test.run=^$")...)
-			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-			if cmd.Run() != nil {
-				status = 1
-			}
-		}
+		status = run(m)
 	}
 	os.RemoveAll(dir)
 	os.Exit(status)
 }
 
-// noHost is what lab/host says where it cannot make a host: why, and the cures. Then
-// the tests that need none run on the machine as it is, one after the other, and the
+// run runs the tests, and the benchmarks after them, all on one host.
+func run(m *testing.M) (status int) {
+	if !isSet("test.parallel") {
+		flag.Set("test.parallel", strconv.Itoa(2*runtime.NumCPU())) // they wait, most of the time
+	}
+	bench := flag.Lookup("test.bench").Value.String()
+	flag.Set("test.bench", "")
+	status = m.Run()
+	for reason, count := range skipped.count {
+		are := "tests were"
+		if count == 1 {
+			are = "test was"
+		}
+		fmt.Printf("%d %s skipped, because %s\n", count, are, reason)
+	}
+	if bench != "" && status == 0 {
+		here, _ := os.Getwd()
+		cmd := exec.Command("./host", append(append([]string{"env", "--chdir=" + here}, os.Args...), "-test.run=^$")...)
+		cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+		if cmd.Run() != nil {
+			status = 1
+		}
+	}
+	return status
+}
+
+// isSet tells whether the command line sets a flag.
+func isSet(name string) (set bool) {
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
+}
+
+// skipped counts the tests that were skipped, by the reason.
+var skipped = struct {
+	sync.Mutex
+	count map[string]int
+}{count: map[string]int{}}
+
+// skip skips the test that calls it: what it does, why that is not done now, and what
+// changes that.
+func skip(t testing.TB, what, reason string, advice ...string) {
+	t.Helper()
+	skipped.Lock()
+	skipped.count[strings.Join(append([]string{reason}, advice...), " ")]++
+	skipped.Unlock()
+	if os.Getenv("LAB_TEST") != "" { // the test that has started this one counts it too
+		fmt.Printf("skipped\t%s\t%s\t%s\n", t.Name(), what, reason)
+	}
+	t.Skipf("%s, and %s", what, reason)
+}
+
+// noHost is what lab/host says where it cannot make a host: why, and how to allow it.
+// Then the tests that need none run on the machine as it is, one after the other, and the
 // others are skipped.
-var (
-	noHost  []string
-	skipped atomic.Int32
-)
+var noHost []string
 
 // needsHost skips the test that calls it where lab/host cannot make a host.
-func needsHost(t *testing.T, why string) {
+func needsHost(t testing.TB, why string) {
 	t.Helper()
 	if noHost != nil {
-		skipped.Add(1)
-		t.Skipf("%s, and %s", why, noHost[0])
+		skip(t, why, noHost[0], noHost[1:]...)
 	}
+}
+
+// takesLong skips the test that calls it under -short.
+func takesLong(t testing.TB, why string) {
+	t.Helper()
+	if testing.Short() {
+		skip(t, why, "-short leaves out what takes long")
+	}
+}
+
+// packages names Debian's package of each tool that the tests need, as lab/test lists
+// them.
+var packages = sync.OnceValue(func() map[string]string {
+	script, _ := os.ReadFile("test")
+	_, list, _ := strings.Cut(string(script), "\npackages='\n")
+	list, _, _ = strings.Cut(list, "\n'\n")
+	m := map[string]string{}
+	for line := range strings.Lines(list) {
+		names := strings.Fields(line)
+		for _, tool := range names[1:] {
+			m[tool] = names[0]
+		}
+	}
+	return m
+})
+
+// needsTools skips the test that calls it where a tool is not installed.
+func needsTools(t testing.TB, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err != nil {
+			skip(t, "it runs "+tool, notInstalled(tool))
+		}
+	}
+}
+
+// tool is the command of one, for what the programs themselves do not need.
+func tool(t testing.TB, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	needsTools(t, name)
+	return exec.Command(name, args...)
+}
+
+func notInstalled(tool string) string {
+	name := packages()[tool]
+	if name == "" {
+		name = tool
+	}
+	return fmt.Sprintf("%s is not installed: apt-get install %s", tool, name)
 }
 
 // prepare builds what the tests run, and returns what keeps them from running.
 func prepare(dir string) (reasons []string) {
-	for _, tool := range []string{"strace", "tcpdump", "ss", "ip", "ps", "pkill", "pgrep", "sysctl", "prlimit", "unshare", "nsenter", "setpriv", "mount"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			reasons = append(reasons, tool+" is not installed; the test command in README.md installs it")
-		}
-	}
 	// With -trimpath, as the blocks build: on a new machine that takes a while, the first
 	// time, and no block waits for it.
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin+"/", "./...",
@@ -106,7 +182,7 @@ func prepare(dir string) (reasons []string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return append(reasons, fmt.Sprintf("go build: %v\n%s", err, out))
 	}
-	if out, err := exec.Command("./host", "true").CombinedOutput(); err != nil && len(reasons) == 0 {
+	if out, err := exec.Command("./host", "true").CombinedOutput(); err != nil {
 		noHost = strings.Split(strings.TrimSpace(strings.ReplaceAll(string(out), "lab/host: ", "")), "\n")
 		os.Setenv("GODEBUG", "asyncpreemptoff=1") // as lab/host does
 		os.Setenv("LC_ALL", "C.UTF-8")
@@ -157,9 +233,9 @@ func onOwnHost(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"env", "--chdir=" + here, os.Args[0], "-test.run=^" + t.Name() + "$", "-test.v"}
+	args := []string{"env", "--chdir=" + here, os.Args[0], "-test.run=^" + t.Name() + "$" + subtests(), "-test.v"}
 	for _, arg := range os.Args[1:] {
-		if !strings.HasPrefix(arg, "-test.") || strings.HasPrefix(arg, "-test.timeout") {
+		if name, _, _ := strings.Cut(arg, "="); !strings.HasPrefix(arg, "-test.") || slices.Contains([]string{"-test.timeout", "-test.short", "-test.skip"}, name) {
 			args = append(args, arg)
 		}
 	}
@@ -169,8 +245,27 @@ func onOwnHost(t *testing.T) bool {
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s%s", err, out, processLimits())
+	} else if isSet("test.run") {
+		t.Logf("on its host:\n%s", out) // who asks for a few tests wants to see all of them
+	}
+	for _, m := range regexp.MustCompile(`(?m)^skipped\t(.*)\t(.*)\t(.*)$`).FindAllStringSubmatch(string(out), -1) {
+		if name, isSubtest := strings.CutPrefix(m[1], t.Name()+"/"); isSubtest {
+			t.Run(name, func(t *testing.T) { skip(t, m[2], m[3]) })
+		} else {
+			skip(t, m[2], m[3])
+		}
 	}
 	return false
+}
+
+// subtests is what -run says after the name of the test, if it names one test.
+func subtests() string {
+	pattern := flag.Lookup("test.run").Value.String()
+	_, below, found := strings.Cut(pattern, "/")
+	if !found || strings.Contains(pattern, "|") {
+		return ""
+	}
+	return "/" + below
 }
 
 // asOrdinaryUser returns a command on a new host that root, too, runs as an
@@ -194,9 +289,8 @@ func asOrdinaryUser(t *testing.T, args ...string) *exec.Cmd {
 		}
 		probe := *cmd
 		probe.Args = []string{"host", "true"}
-		if out, err := probe.CombinedOutput(); err != nil { // root can make one
-			skipped.Add(1)
-			t.Skipf("an ordinary user can make no host here: %s", out)
+		if probe.Run() != nil {
+			skip(t, "an ordinary user runs it on a host", "only root can make one here")
 		}
 	}
 	return cmd
@@ -244,8 +338,8 @@ func await(t testing.TB, what string, reached func() bool) {
 	t.Helper()
 	for end := time.Now().Add(60 * time.Second); !reached(); {
 		if time.Now().After(end) {
-			processes, _ := exec.Command("ps", "-eo", "pid,ppid,stat,wchan:20,args", "--forest").Output()
-			t.Fatalf("waited 60 seconds in vain: %s\n%s", what, processes)
+			tree, _ := exec.Command("ps", "-eo", "pid,ppid,stat,wchan:20,args", "--forest").Output()
+			t.Fatalf("waited 60 seconds in vain: %s\n%s", what, tree)
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -286,6 +380,9 @@ func command(t testing.TB, name string, args ...string) *process {
 			name = path
 		}
 	}
+	if !strings.Contains(name, "/") {
+		needsTools(t, name)
+	}
 	p.cmd = exec.Command(name, args...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out.File, p.err.File
 	return p
@@ -308,10 +405,23 @@ func (p *process) start() *process {
 		close(p.done)
 	}()
 	p.t.Cleanup(func() {
-		unix.Kill(-p.pid(), unix.SIGKILL) // its session: a host has several processes
+		await(p.t, fmt.Sprintf("%s has ended", p.cmd.Args), func() bool { return !killSession(p.pid()) })
 		<-p.done
 	})
 	return p
+}
+
+// killSession kills the processes of a session, and tells whether there were any. One
+// that has ended but has a thread left still has its descriptors, such as the server's
+// port.
+func killSession(sid int) (found bool) {
+	for _, s := range processes() {
+		if s.session == sid && s.state != "Z" {
+			unix.Kill(s.pid, unix.SIGKILL)
+			found = true
+		}
+	}
+	return found
 }
 
 func start(t testing.TB, name string, args ...string) *process {
@@ -375,8 +485,8 @@ func (p *process) ends(status int, stdout, stderr string) {
 
 // A procStat is what a test wants to know from /proc/PID/stat.
 type procStat struct {
-	pid, ppid   int
-	comm, state string
+	pid, ppid, session int
+	comm, state        string
 }
 
 func stat(pid int) procStat {
@@ -388,25 +498,30 @@ func stat(pid int) procStat {
 	}
 	fields := strings.Fields(s[end+1:])
 	ppid, _ := strconv.Atoi(fields[1])
+	session, _ := strconv.Atoi(fields[3])
 	state := fields[0]
 	if state == "Z" && fields[17] != "1" {
 		state = "Zl" // as ps says it: threads are left, so the parent does not know yet
 	}
-	return procStat{pid, ppid, s[open+1 : end], state}
+	return procStat{pid, ppid, session, s[open+1 : end], state}
 }
 
-// children lists the children of a process, oldest first.
-func children(ppid int) []procStat {
-	var list []procStat
+// processes lists all processes, oldest first.
+func processes() (list []procStat) {
 	names, _ := filepath.Glob("/proc/[0-9]*")
 	for _, name := range names {
 		pid, _ := strconv.Atoi(filepath.Base(name))
-		if s := stat(pid); s.pid != 0 && s.ppid == ppid {
+		if s := stat(pid); s.pid != 0 {
 			list = append(list, s)
 		}
 	}
 	slices.SortFunc(list, func(a, b procStat) int { return a.pid - b.pid })
 	return list
+}
+
+// children lists the children of a process, oldest first.
+func children(ppid int) []procStat {
+	return slices.DeleteFunc(processes(), func(s procStat) bool { return s.ppid != ppid })
 }
 
 // states tells how many children of a process are in each state.
@@ -426,6 +541,22 @@ func inCall(pid, call int) bool {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", pid))
 	return strings.HasPrefix(string(b), strconv.Itoa(call)+" ") && stat(pid).state == "S"
 }
+
+// withoutNice is an output of ps without what it adds to STAT where the tests run under
+// nice: N, or < for a negative one.
+func withoutNice(out string) string {
+	const usual = 20 // the kernel counts from 40 down to 1
+	if priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err != nil || priority == usual {
+		return out
+	}
+	return niceness.ReplaceAllString(out, "$1$2$3")
+}
+
+var niceness = regexp.MustCompile(`(?m)(^|\s)([DIRSTtXZ])[N<]([Lsl]*\+?(?:\s|$))`)
+
+// nowhere is an address to which no route leads on a host of its own, and to which TCP
+// refuses to connect on a machine with a network, before it sends anything.
+const nowhere = "255.255.255.255"
 
 // server starts a server and waits until it is in accept.
 func server(t testing.TB, name string, args ...string) *process {

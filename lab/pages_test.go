@@ -125,6 +125,7 @@ func testBlocks(t *testing.T, run func(session, *testing.T) [][]string) {
 			for i, s := range all {
 				t.Run(fmt.Sprintf("%s, line %d", s.section, s.first), func(t *testing.T) {
 					t.Parallel()
+					s.needsTools(t)
 					got[i] = run(s, t)
 					if !*update {
 						s.compare(t, got[i])
@@ -160,6 +161,21 @@ func rewrite(t *testing.T, page string, all []session, got [][][]string) {
 	}
 }
 
+// needsTools skips the block where a tool that it types is not installed.
+func (s session) needsTools(t *testing.T) {
+	word := regexp.MustCompile(`\w+`)
+	for _, c := range s.commands {
+		for _, tool := range word.FindAllString(c.command, -1) {
+			if tool == "capture" { // of lab/host
+				tool = "tcpdump"
+			}
+			if packages()[tool] != "" {
+				needsTools(t, tool)
+			}
+		}
+	}
+}
+
 // shell prepares a shell on a new host.
 func (s session) shell(t *testing.T) *process {
 	shell := command(t, filepath.Join(root, "lab/host"))
@@ -190,7 +206,7 @@ func (s session) piped(t *testing.T) [][]string {
 		quiet(t, shell.pid())
 		out := shell.out.String()[printed:]
 		printed += len(out)
-		got = append(got, lines(out))
+		got = append(got, lines(withoutNice(out)))
 	}
 	s.isPatched(t, strings.Join(got[0], "\n"))
 	return got[1:]

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -289,7 +288,7 @@ func TestAcceptAgain(t *testing.T) {
 				cli.stdin.Close()
 				cli.ends(0, "hello\n", "")
 				srv.signal(unix.SIGKILL)
-				exec.Command("pkill", "-KILL", "-s", fmt.Sprint(srv.pid()), name).Run()
+				tool(t, "pkill", "-KILL", "-s", fmt.Sprint(srv.pid()), name).Run()
 				srv.end()
 				awaitFreePort(t)
 			} else if status := srv.end(); status != 1 || !strings.HasPrefix(srv.err.String(), "accept error: ") {

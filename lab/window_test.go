@@ -87,7 +87,7 @@ func openTerminal(t *testing.T) (keyboard, tty *os.File) {
 // screen is all that the terminal has shown, without BusyBox's question where the
 // cursor is.
 func (w *window) screen() string {
-	return strings.NewReplacer("\r\n", "\n", "\x1b[6n", "").Replace(w.shell.out.String())
+	return withoutNice(strings.NewReplacer("\r\n", "\n", "\x1b[6n", "").Replace(w.shell.out.String()))
 }
 
 func (w *window) types(keys string) {
