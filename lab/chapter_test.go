@@ -351,6 +351,7 @@ func TestSIGPIPE(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			program := "tcpcli11"
 			if variant.init != "" {
+				takesLong(t, "it builds a program")
 				program = buildWith(t, "tcpcli11", variant.init)
 			}
 			cli := killed(t, program)

@@ -573,6 +573,7 @@ func TestClosedByHandler(t *testing.T) {
 
 // A reader may give the module a name of their own.
 func TestRenamedModule(t *testing.T) {
+	takesLong(t, "it builds unp and a program")
 	if !onOwnHost(t) {
 		return
 	}
@@ -597,6 +598,7 @@ func TestDefaultAgain(t *testing.T) {
 // it allows the child but not its threads, the child's runtime says so, and the
 // server goes on. Where it allows those too, all is well.
 func TestProcessLimit(t *testing.T) {
+	takesLong(t, "it makes a host for each limit")
 	needsHost(t, "it counts the processes of a user")
 	t.Parallel()
 	lookAtSources()

@@ -62,7 +62,7 @@ func TestMain(m *testing.M) {
 // run runs the tests, and the benchmarks after them, all on one host.
 func run(m *testing.M) (status int) {
 	if !isSet("test.parallel") {
-		flag.Set("test.parallel", strconv.Itoa(2*runtime.NumCPU())) // they wait, most of the time
+		flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU())) // they wait, most of the time
 	}
 	bench := flag.Lookup("test.bench").Value.String()
 	flag.Set("test.bench", "")

@@ -80,6 +80,7 @@ func reported(srv *process) int { return strings.Count(srv.out.String(), " termi
 // 500 clients at once. Then 60 children are killed, and exactly their clients
 // notice; then 200 clients reset their connections, and the others close them.
 func TestFiveHundredClients(t *testing.T) {
+	takesLong(t, "it starts 500 children")
 	if !onOwnHost(t) {
 		return
 	}
@@ -142,6 +143,7 @@ func TestFiveHundredClients(t *testing.T) {
 // 5000 connections one after the other and 2000 with eight at a time leave
 // nothing behind, and the parent no larger.
 func TestThousandsOfConnections(t *testing.T) {
+	takesLong(t, "it makes 7000 connections")
 	if !onOwnHost(t) {
 		return
 	}
@@ -210,6 +212,7 @@ func TestThousandsOfConnections(t *testing.T) {
 // A server that counts its clients tells the 7000th that it is the 7000th. The path of its
 // child has as many lines as the third's.
 func TestCounter(t *testing.T) {
+	takesLong(t, "it makes 7000 connections")
 	if !onOwnHost(t) {
 		return
 	}
@@ -233,6 +236,7 @@ func TestCounter(t *testing.T) {
 // and continued at random; then every line has come back, and tcpserv04 has reaped every
 // child.
 func TestStorm(t *testing.T) {
+	takesLong(t, "it lasts ten seconds")
 	if !onOwnHost(t) {
 		return
 	}

@@ -72,6 +72,7 @@ func machineWithoutHosts(t *testing.T, script string, args ...string) *process {
 // Where no host can be made, the tests that need none run, and the others are skipped,
 // with the reason and the cure.
 func TestWithoutHost(t *testing.T) {
+	takesLong(t, "it runs other tests")
 	t.Parallel()
 	lookAtSources()
 	const why = `no host can be made here \(unshare: unshare failed: .*\)\.`
@@ -147,6 +148,7 @@ func TestProcessLimitsAreNamed(t *testing.T) {
 // The first command of README.md, typed in any shell, prints hello, world. If the port
 // is taken, it says so and ends, whoever has the port.
 func TestFirstCommand(t *testing.T) {
+	takesLong(t, "it builds the programs for each of many shells")
 	if !onOwnHost(t) {
 		return
 	}

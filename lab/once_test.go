@@ -69,7 +69,10 @@ func TestBeforeFork(t *testing.T) {
 			p.start().ends(0, stdout, "")
 		})
 	}
-	forks(t, "polling", "4000").ends(0, "0\n", "")
+	t.Run("polling", func(t *testing.T) {
+		takesLong(t, "it polls 4000 times")
+		forks(t, "polling", "4000").ends(0, "0\n", "")
+	})
 	p := command(t, "forks", "log file")
 	p.cmd.Dir = t.TempDir()
 	p.start().ends(len("in the child\n"), "", "in the child\n")
@@ -214,6 +217,7 @@ func TestInterruptedOnPurpose(t *testing.T) {
 
 // The runtime's own signal is in no trace, also where nothing switches it off.
 func TestNoSIGURG(t *testing.T) {
+	takesLong(t, "it polls 2000 times")
 	if !onOwnHost(t) {
 		return
 	}

@@ -100,6 +100,7 @@ func TestBlocks(t *testing.T) {
 
 // TestBlocksByHand types every block into an interactive shell on a terminal.
 func TestBlocksByHand(t *testing.T) {
+	takesLong(t, "it types every block that TestBlocks runs")
 	if *update {
 		return // the pages have no terminal
 	}
@@ -126,6 +127,9 @@ func testBlocks(t *testing.T, run func(session, *testing.T) [][]string) {
 				t.Run(fmt.Sprintf("%s, line %d", s.section, s.first), func(t *testing.T) {
 					t.Parallel()
 					s.needsTools(t)
+					if slices.ContainsFunc(s.commands, func(c typed) bool { return strings.Contains(c.command, "go build") }) {
+						takesLong(t, "it builds programs")
+					}
 					got[i] = run(s, t)
 					if !*update {
 						s.compare(t, got[i])
