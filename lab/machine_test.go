@@ -145,58 +145,74 @@ func TestProcessLimitsAreNamed(t *testing.T) {
 	}
 }
 
-// The first command of README.md, typed in any shell, prints hello, world. If the port
-// is taken, it says so and ends, whoever has the port.
-func TestFirstCommand(t *testing.T) {
-	takesLong(t, "it builds the programs for each of many shells")
+// README.md gives the two commands.
+func TestCommandsOfReadme(t *testing.T) {
+	lookAtSources()
+	var typed []string
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(strings.Join(readPage(t, "README.md"), "\n"), -1) {
+		typed = append(typed, strings.Split(block[1], "\n")...)
+	}
+	for _, command := range []string{"lab/demo", "lab/test"} {
+		if !slices.Contains(typed, command) {
+			t.Errorf("no line of a block ```sh is %s", command)
+		}
+	}
+}
+
+// shells are those in which a reader may type a command. Each shows the prompt.
+var shells = [][]string{
+	{"bash", "--norc", "-i"},
+	{"dash", "-i"},
+	{"zsh", "-f", "-i", "-o", "no_zle", "-o", "no_prompt_sp", "-o", "no_prompt_cr"},
+	{"busybox", "sh", "-i"},
+	{"fish", "--no-config", "-i", "-C", "function fish_prompt; echo -n '" + prompt + "'; end"},
+}
+
+// Lab/demo, typed in any shell, prints the first transcript of README.md. If the port is
+// taken, it says so and ends, whoever has the port. Nothing of it is left.
+func TestDemo(t *testing.T) {
+	takesLong(t, "it opens many shells")
 	if !onOwnHost(t) {
 		return
 	}
-	var block string
-	for _, b := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(strings.Join(readPage(t, "README.md"), "\n"), -1) {
-		if strings.Contains(b[1], "hello, world") {
-			block = b[1]
+	var want strings.Builder
+	for _, c := range sessions(t, "README.md")[0].commands {
+		fmt.Fprintln(&want, "$ "+c.command)
+		for _, line := range c.output {
+			fmt.Fprintln(&want, line)
 		}
 	}
-	if block == "" {
-		t.Fatal("README.md has no first command")
-	}
-	dir := t.TempDir()
-	if out, err := exec.Command("bash", "-c", `cp -r --no-preserve=mode ../go.mod ../go.sum ../unp ../tcp*/ "$0"`, dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	for _, shell := range [][]string{
-		{"bash", "--norc", "-i"},
-		{"dash", "-i"},
-		{"zsh", "-f", "-i", "-o", "no_zle", "-o", "no_prompt_sp", "-o", "no_prompt_cr"},
-		{"busybox", "sh", "-i"},
-	} {
+	for _, shell := range shells {
 		t.Run(shell[0], func(t *testing.T) {
-			path, err := exec.LookPath(shell[0])
-			if err != nil {
-				return // the gate has them all
-			}
-			p := command(t, path, shell[1:]...)
-			p.cmd.Dir = dir
+			p := command(t, shell[0], shell[1:]...)
+			p.cmd.Dir = root
 			p.cmd.Env = append(os.Environ(), "PS1="+prompt, "PS2=", "ENV=")
 			p.cmd.SysProcAttr = &syscall.SysProcAttr{}
 			w := openWindow(t, p)
 			said := func() string {
-				return strings.TrimSuffix(w.answers(block, `(?s)kill \$! \)\n(.*)`+regexp.QuoteMeta(prompt)+`\z`), prompt)
+				return w.answers("lab/demo\n", `(?s)lab/demo\nlab/demo: building the programs\n(.*)`+regexp.QuoteMeta(prompt)+`\z`)
 			}
-			status := func() string { return w.answers("echo status $?\n", `^status (\d+)\n`+regexp.QuoteMeta(prompt)+`\z`) }
-			const inUse = "bind error: Address already in use\n"
+			nothingIsLeft := func() {
+				t.Helper()
+				for _, s := range processes() {
+					if s.session == p.pid() && s.pid != p.pid() {
+						t.Errorf("%v is left", s)
+					}
+				}
+				awaitFreePort(t)
+			}
+			if got := plain(said()); anyNumbers(got) != anyNumbers(want.String()) {
+				t.Errorf("%s, want %s", got, want.String())
+			}
+			nothingIsLeft()
+
+			const inUse = "$ bin/tcpserv01 &\nbind error: Address already in use\nlab/demo: port 9877 is taken"
 			taken := func(by string) {
 				t.Helper()
-				if out, status := said(), status(); out != inUse || status != "1" {
-					t.Errorf("the port is taken by %s: status %s, %q", by, status, out)
+				if out := said(); !strings.HasPrefix(out, inUse) {
+					t.Errorf("the port is taken by %s: %q", by, out)
 				}
 			}
-			if out, status := said(), status(); out != "hello, world\n" || status != "0" {
-				t.Errorf("status %s, %q", status, out)
-			}
-			awaitFreePort(t)
-
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 			if err == nil {
 				err = unix.Bind(fd, &unix.SockaddrInet4{Port: 9877})
@@ -208,9 +224,161 @@ func TestFirstCommand(t *testing.T) {
 			unix.Listen(fd, 5)
 			taken("a program that does not answer")
 			unix.Close(fd)
-			server(t, "tcpserv04")
+			srv := server(t, "tcpserv04")
 			taken("a server that answers")
+			srv.signal(unix.SIGTERM)
+			srv.ends(128+15, "", "") // lab/demo has not ended it
+			nothingIsLeft()
 		})
 		awaitPort(t)
 	}
+}
+
+// anyNumbers is a text in which all numbers, and the widths of columns, are the same.
+func anyNumbers(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(regexp.MustCompile(`\d+`).ReplaceAllString(text, "N")) {
+		fmt.Fprintln(&b, strings.Join(strings.Fields(line), " "))
+	}
+	return b.String()
+}
+
+// Lab/demo says what it lacks, and ends without a trace if it is interrupted.
+func TestDemoErrors(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	demo := func(path string) *process {
+		p := command(t, filepath.Join(root, "lab/demo"))
+		p.cmd.Env = append(os.Environ(), "PATH="+path, "TMPDIR="+t.TempDir())
+		return p
+	}
+	basic := []string{"dirname", "readlink", "mktemp", "chmod", "rm", "mkdir", "tr", "grep", "seq", "sleep", "cat"}
+	demo(pathOf(t, basic...)).start().ends(1, "", "lab/demo: go is not installed, or not in PATH: https://go.dev/doc/install\n")
+	demo(pathOf(t, append(basic, "go")...)).start().ends(1, "", "lab/demo: there is no ps, or none that knows -C: apt-get install procps\n")
+
+	// It is interrupted while the server runs.
+	path := pathOf(t, append(basic, "go")...)
+	reached := filepath.Join(path, "reached")
+	ps, _ := exec.LookPath("ps")
+	script := fmt.Sprintf("#!/bin/sh\ncase $* in *--ppid*) echo > %s; exec sleep 1000 ;; esac; exec %s \"$@\"\n", reached, ps)
+	if err := os.WriteFile(filepath.Join(path, "ps"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := demo(path).start()
+	await(t, "it looks at the server's children", func() bool { _, err := os.Stat(reached); return err == nil })
+	unix.Kill(-p.pid(), unix.SIGINT) // as Control-C does
+	if status := p.end(); status != 128+2 || strings.TrimSpace(p.err.String()) != "" {
+		t.Errorf("status %d, %q", status, p.err.String())
+	}
+	awaitFreePort(t)
+	dir := p.cmd.Env[len(p.cmd.Env)-1]
+	if left, _ := os.ReadDir(strings.TrimPrefix(dir, "TMPDIR=")); len(left) > 0 {
+		t.Errorf("%v is left", left)
+	}
+}
+
+// pathOf makes a directory for PATH, with these tools in it.
+func pathOf(t *testing.T, tools ...string) string {
+	t.Helper()
+	path := t.TempDir()
+	for _, tool := range tools {
+		file, err := exec.LookPath(tool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(file, filepath.Join(path, tool)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
+// Lab/test installs what is missing where it may, and says what to install where it may
+// not. Then it hands its arguments to go test. If nothing is missing, it installs nothing
+// and asks nothing.
+func TestInstallation(t *testing.T) {
+	lookAtSources()
+	const (
+		test     = "go test -p 1 -timeout 30m -v"
+		all      = test + " ./unp/... ./lab/..."
+		update   = "apt-get update -qq\n"
+		install  = "apt-get install -y -qq inetutils-telnet strace\n"
+		telling  = "lab/test: installing inetutils-telnet strace \n"
+		left     = "lab/test: tests are skipped that need these packages: apt-get install inetutils-telnet strace \n"
+		works    = `[ $1 = update ] || for tool in strace telnet; do /bin/ln -s sh "${0%/*}/$tool"; done`
+		asks     = `[ $1 != -n ] || exit 1; exec "$@"`
+		asksNot  = `[ $1 != -n ] || exit 0; exec "$@"`
+		asSudoer = "sudo -n true\n"
+	)
+	for _, c := range []struct {
+		name         string
+		missing      bool // strace and telnet
+		id           int
+		apt, sudo    string // what they do
+		args         []string
+		calls, words string
+	}{
+		{"nothing", false, 0, works, asksNot, nil, all + "\n", ""},
+		{"nothing, arguments", false, 1000, works, asks, []string{"-short", "-run", "TestEcho"}, all + " -short -run TestEcho\n", ""},
+		{"nothing, packages", false, 1000, works, asks, []string{"-short", "./lab"}, test + " -short ./lab\n", ""},
+		{"root", true, 0, works, "", nil, update + install + all + "\n", telling},
+		{"root, no network", true, 0, "exit 100", "", nil, update + all + "\n", telling + left},
+		{"sudo asks nothing", true, 1000, works, asksNot, nil, asSudoer + "sudo sh -c\n" + update + install + all + "\n", telling},
+		{"sudo asks", true, 1000, works, asks, []string{"-short"}, asSudoer + all + " -short\n", left},
+		{"no sudo", true, 1000, works, "", nil, all + "\n", left},
+		{"no apt-get", true, 0, "", "", nil, all + "\n", left},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, calls := withTools(t, c.missing, c.id, c.apt, c.sudo, c.args...)
+			p.start().ends(0, "", c.words)
+			if got, _ := os.ReadFile(calls); string(got) != c.calls {
+				t.Errorf("it calls\n%swant\n%s", got, c.calls)
+			}
+		})
+	}
+	t.Run("sudo asks at a terminal", func(t *testing.T) {
+		p, calls := withTools(t, true, 1000, works, asks)
+		_, tty := openTerminal(t)
+		p.cmd.Stdin, p.cmd.Stderr = tty, tty
+		p.start().ends(0, "", "")
+		want := asSudoer + "sudo sh -c\n" + update + install + all + "\n"
+		if got, _ := os.ReadFile(calls); string(got) != want {
+			t.Errorf("it calls\n%swant\n%s", got, want)
+		}
+	})
+	t.Run("no go", func(t *testing.T) {
+		p := command(t, filepath.Join(root, "lab/test"))
+		p.cmd.Env = []string{"PATH=" + pathOf(t, "dirname", "readlink")}
+		p.start().ends(1, "", "lab/test: go is not installed, or not in PATH: https://go.dev/doc/install\n")
+	})
+}
+
+// withTools prepares lab/test where all tools are there or two are missing. Scripts stand
+// in for go, id, apt-get and sudo, and write how they are called to a file.
+func withTools(t *testing.T, missing bool, id int, apt, sudo string, args ...string) (p *process, calls string) {
+	t.Helper()
+	path := pathOf(t, "sh", "dirname", "readlink", "tr")
+	calls = filepath.Join(t.TempDir(), "calls")
+	script := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(path, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for tool := range packages() {
+		if !missing || tool != "strace" && tool != "telnet" {
+			script(tool, "")
+		}
+	}
+	script("id", fmt.Sprint("echo ", id))
+	script("go", `echo "go $*" >> `+calls)
+	if apt != "" {
+		script("apt-get", `echo "apt-get $*" >> `+calls+"\n"+apt)
+	}
+	if sudo != "" {
+		script("sudo", `echo "sudo $1 $2" >> `+calls+"\n"+sudo)
+	}
+	p = command(t, filepath.Join(root, "lab/test"), args...)
+	p.cmd.Env = []string{"PATH=" + path}
+	return p, calls
 }

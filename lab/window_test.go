@@ -85,10 +85,13 @@ func openTerminal(t *testing.T) (keyboard, tty *os.File) {
 }
 
 // screen is all that the terminal has shown, without BusyBox's question where the
-// cursor is.
+// cursor is, and without what fish writes over.
 func (w *window) screen() string {
-	return withoutNice(strings.NewReplacer("\r\n", "\n", "\x1b[6n", "").Replace(w.shell.out.String()))
+	shown := strings.NewReplacer("\r\n", "\n", "\x1b[6n", "").Replace(w.shell.out.String())
+	return withoutNice(overwritten.ReplaceAllString(shown, "$1"))
 }
+
+var overwritten = regexp.MustCompile(`(?m)^.*\r([^\n])`)
 
 func (w *window) types(keys string) {
 	w.t.Helper()
