@@ -200,7 +200,7 @@ func prepare(dir string) (reasons []string) {
 // lookAtSources touches every file that TestMain builds, so that go test does not
 // show a cached result after one has changed: it knows which files a test looks at.
 func lookAtSources() {
-	for _, pattern := range []string{"host", "poll/*.go", "testdata/*/*.go", "../go.*", "../*.md", "../*/*.go"} {
+	for _, pattern := range []string{"host", "demo", "test", "*/*.go", "testdata/*/*.go", "../go.*", "../*.md", "../*/*.go", "../unp/sys/*.go"} {
 		names, _ := filepath.Glob(pattern)
 		for _, name := range names {
 			os.Stat(name)
