@@ -308,8 +308,8 @@ func TestInstallation(t *testing.T) {
 		all      = test + " ./unp/... ./lab/..."
 		update   = "apt-get update -qq\n"
 		install  = "apt-get install -y -qq inetutils-telnet strace\n"
-		telling  = "lab/test: installing inetutils-telnet strace \n"
-		left     = "lab/test: tests are skipped that need these packages: apt-get install inetutils-telnet strace \n"
+		telling  = "lab/test: installing inetutils-telnet strace\n"
+		left     = "lab/test: tests are skipped that need these packages: apt-get install inetutils-telnet strace\n"
 		works    = `[ $1 = update ] || for tool in strace telnet; do /bin/ln -s sh "${0%/*}/$tool"; done`
 		asks     = `[ $1 != -n ] || exit 1; exec "$@"`
 		asksNot  = `[ $1 != -n ] || exit 0; exec "$@"`
@@ -362,7 +362,7 @@ func TestInstallation(t *testing.T) {
 // in for go, id, apt-get and sudo, and write how they are called to a file.
 func withTools(t *testing.T, missing bool, id int, apt, sudo string, args ...string) (p *process, calls string) {
 	t.Helper()
-	path := pathOf(t, "sh", "dirname", "readlink", "tr")
+	path := pathOf(t, "sh", "dirname", "readlink")
 	calls = filepath.Join(t.TempDir(), "calls")
 	script := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(path, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
