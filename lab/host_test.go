@@ -2,6 +2,7 @@
 package lab
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,6 +51,9 @@ func TestMain(m *testing.M) {
 			ossignal.Notify(make(chan os.Signal, 1), signo)
 		}
 	}
+	// Fish leaves signal 32 ignored, which is none of os/signal's.
+	var defaultAction [4]uint64 // a struct sigaction
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, 32, uintptr(unsafe.Pointer(&defaultAction)), 0, 8, 0, 0)
 	status := 1
 	if reasons := prepare(dir); len(reasons) > 0 {
 		fmt.Fprintf(os.Stderr, "The tests cannot run here:\n%s\n", strings.Join(reasons, "\n"))
@@ -486,6 +491,7 @@ func (p *process) ends(status int, stdout, stderr string) {
 // A procStat is what a test wants to know from /proc/PID/stat.
 type procStat struct {
 	pid, ppid, session int
+	started            int // after the machine, in hundredths of a second
 	comm, state        string
 }
 
@@ -499,11 +505,12 @@ func stat(pid int) procStat {
 	fields := strings.Fields(s[end+1:])
 	ppid, _ := strconv.Atoi(fields[1])
 	session, _ := strconv.Atoi(fields[3])
+	started, _ := strconv.Atoi(fields[19])
 	state := fields[0]
 	if state == "Z" && fields[17] != "1" {
 		state = "Zl" // as ps says it: threads are left, so the parent does not know yet
 	}
-	return procStat{pid, ppid, session, s[open+1 : end], state}
+	return procStat{pid, ppid, session, started, s[open+1 : end], state}
 }
 
 // processes lists all processes, oldest first.
@@ -515,7 +522,9 @@ func processes() (list []procStat) {
 			list = append(list, s)
 		}
 	}
-	slices.SortFunc(list, func(a, b procStat) int { return a.pid - b.pid })
+	slices.SortFunc(list, func(a, b procStat) int { // process ids begin again after the highest
+		return cmp.Or(a.started-b.started, a.pid-b.pid)
+	})
 	return list
 }
 

@@ -18,6 +18,7 @@ import (
 func TestHostErrors(t *testing.T) {
 	t.Parallel()
 	lookAtSources()
+	needsTools(t, "unshare", "nsenter", "setpriv", "mount", "ip")
 	for _, pid := range []string{fmt.Sprint(os.Getpid()), "999999999"} {
 		start(t, filepath.Join(root, "lab/host"), pid).ends(1, "", "lab/host: process "+pid+" is not on a host of yours\n")
 	}
@@ -252,6 +253,7 @@ func TestDemoErrors(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
+	needsTools(t, "ps")
 	demo := func(path string) *process {
 		p := command(t, filepath.Join(root, "lab/demo"))
 		p.cmd.Env = append(os.Environ(), "PATH="+path, "TMPDIR="+t.TempDir())
