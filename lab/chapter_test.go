@@ -113,8 +113,8 @@ func TestNormalTermination(t *testing.T) {
 			t.Errorf("server's end %v, clients' end %v", local, remote)
 		}
 	}
-	out, _ := tool(t, "ps", "-o", "stat:1=,args=", "--ppid", fmt.Sprint(srv.pid())).Output()
-	if want := strings.Repeat("Z [tcpserv01] <defunct>\n", 3); withoutNice(string(out)) != want {
+	out, _ := tool(t, "ps", "-o", "stat=,args=", "--ppid", fmt.Sprint(srv.pid())).Output()
+	if want := strings.Repeat("Z    [tcpserv01] <defunct>\n", 3); withoutNice(string(out)) != want {
 		t.Errorf("ps shows %q, want %q", out, want)
 	}
 	srv.signal(unix.SIGTERM)

@@ -558,10 +558,14 @@ func withoutNice(out string) string {
 	if priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err != nil || priority == usual {
 		return out
 	}
-	return niceness.ReplaceAllString(out, "$1$2$3")
+	return niceAtEnd.ReplaceAllString(niceInColumn.ReplaceAllString(out, "$1$2  "), "$1$2")
 }
 
-var niceness = regexp.MustCompile(`(?m)(^|\s)([DIRSTtXZ])[N<]([Lsl]*\+?(?:\s|$))`)
+// A column stays as wide as it is.
+var (
+	niceInColumn = regexp.MustCompile(`(?m)\b([DIRSTtXZ])[N<]([Lsl]*\+?) `)
+	niceAtEnd    = regexp.MustCompile(`(?m)\b([DIRSTtXZ])[N<]([Lsl]*\+?)$`)
+)
 
 // nowhere is an address to which no route leads on a host of its own, and to which TCP
 // refuses to connect on a machine with a network, before it sends anything.
