@@ -1,0 +1,230 @@
+package main
+
+import (
+	"cmp"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A connection is what passed between two ends.
+type connection struct {
+	client, server *end
+}
+
+// An end is one of the two.
+type end struct {
+	address string
+	socket  *socket // if a recorded process has it
+	client  bool
+	peer    *end
+	start   uint32 // the sequence number of its first byte
+	started bool
+	sent    []*event
+}
+
+// A segment is what one end sent, once. Its numbers count bytes from 0; a FIN counts as one.
+type segment struct {
+	*packet
+	end           *end
+	first, next   int // of its bytes
+	acks          int // how many of the peer's
+	syn, fin, rst bool
+	lost, again   bool
+	syncsPeer     bool // it has an ACK
+}
+
+// delayed is the time after which an ACK is one that the kernel has delayed, in the hope that
+// it could go with data.
+const delayed = micros(30_000)
+
+// connections sorts packets into connections.
+func connections(packets []*packet) []*connection {
+	var list []*connection
+	for _, p := range merge(packets) {
+		from := findEnd(list, p.packet)
+		if from == nil {
+			c := newConnection(p.packet)
+			list = append(list, c)
+			from = findEnd(list, p.packet)
+		}
+		from.sends(p)
+	}
+	for _, c := range list {
+		c.client.dropAcks()
+		c.server.dropAcks()
+	}
+	return list
+}
+
+// merge joins what the two hosts of a connection have captured. A segment that has left one
+// host is lost if the other has been recorded and has not seen it.
+func merge(packets []*packet) []*segment {
+	slices.SortStableFunc(packets, func(a, b *packet) int { return cmp.Compare(a.at, b.at) })
+	var list []*segment
+	recorded := map[string]bool{} // hosts, by address
+	var arrived []*segment
+	for _, p := range packets {
+		s := &segment{packet: p}
+		if p.loop {
+			list = append(list, s)
+			continue
+		} else if p.out {
+			recorded[host(p.from)] = true
+			s.lost = true
+			list = append(list, s)
+			continue
+		}
+		recorded[host(p.to)] = true
+		arrived = append(arrived, s)
+	}
+	for _, s := range arrived {
+		i := slices.IndexFunc(list, func(sent *segment) bool { return sent.lost && sent.packet.same(s.packet) })
+		if i >= 0 {
+			list[i].lost = false
+		} else {
+			list = append(list, s)
+		}
+	}
+	for _, s := range list {
+		s.lost = s.lost && recorded[host(s.to)]
+	}
+	slices.SortStableFunc(list, func(a, b *segment) int { return cmp.Compare(a.at, b.at) })
+	return list
+}
+
+func host(address string) string {
+	h, _, _ := net.SplitHostPort(address)
+	return h
+}
+
+// same tells whether two hosts have seen the same packet.
+func (p *packet) same(q *packet) bool {
+	return p.from == q.from && p.to == q.to && p.flags == q.flags && p.seq == q.seq && p.ack == q.ack && p.id == q.id && len(p.data) == len(q.data)
+}
+
+// findEnd returns the end that has sent a packet. A SYN with another number begins another
+// connection between the same addresses.
+func findEnd(list []*connection, p *packet) *end {
+	for _, c := range slices.Backward(list) {
+		for _, e := range []*end{c.client, c.server} {
+			if e.address == p.from && e.peer.address == p.to {
+				if strings.Contains(p.flags, "S") && e.started && e.start != p.seq+1 {
+					return nil
+				}
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// newConnection makes the connection of its first packet. The client's end sends the SYN, or
+// has the port that is not the server's.
+func newConnection(p *packet) *connection {
+	from, to := &end{address: p.from}, &end{address: p.to}
+	from.peer, to.peer = to, from
+	c := &connection{client: from, server: to}
+	if strings.HasSuffix(p.from, ":9877") && p.flags != "S" {
+		c.client, c.server = to, from
+	}
+	c.client.client = true
+	return c
+}
+
+// sends adds a segment to what an end has sent.
+func (e *end) sends(s *segment) {
+	s.end = e
+	s.syn, s.fin, s.rst = strings.Contains(s.flags, "S"), strings.Contains(s.flags, "F"), strings.Contains(s.flags, "R")
+	if !e.started {
+		e.start, e.started = s.seq, true
+		if s.syn {
+			e.start++
+		}
+	}
+	s.first = int(int32(s.seq - e.start))
+	s.next = s.first + len(s.data)
+	if s.fin {
+		s.next++
+	}
+	if s.syncsPeer = strings.Contains(s.flags, "."); s.syncsPeer && e.peer.started {
+		s.acks = int(int32(s.ack - e.peer.start))
+	}
+	for _, before := range e.sent {
+		s.again = s.again || (s.syn || s.next > s.first) && before.segment.first == s.first && before.segment.next == s.next && before.segment.syn == s.syn
+	}
+	e.sent = append(e.sent, &event{at: s.at, segment: s})
+}
+
+// dropAcks leaves out the segments that only acknowledge data. It keeps the third of the
+// handshake, and those of a close, unless the kernel has delayed one so long that on a quieter
+// machine the end's own FIN would have carried it.
+func (e *end) dropAcks() {
+	established, closed := !e.client, false
+	e.sent = slices.DeleteFunc(e.sent, func(ev *event) bool {
+		s := ev.segment
+		third := !established && s.syncsPeer && !s.syn
+		established = established || third
+		fin := e.peer.fin()
+		last := !closed && fin != nil && s.syncsPeer && s.acks >= fin.next
+		closed = closed || last
+		if s.syn || s.fin || s.rst || len(s.data) > 0 || third {
+			return false
+		}
+		return !last || s.at-fin.at > delayed && e.fin() != nil && e.fin().at > s.at
+	})
+}
+
+// fin returns the segment that ends what an end sends.
+func (e *end) fin() *segment {
+	for _, ev := range e.sent {
+		if ev.segment.fin {
+			return ev.segment
+		}
+	}
+	return nil
+}
+
+var flagNames = []struct{ flag, name string }{{"S", "SYN"}, {"F", "FIN"}, {"R", "RST"}, {"P", "PSH"}, {"U", "URG"}, {".", "ACK"}}
+
+// text is what stands on a segment's arrow.
+func (s *segment) text() string {
+	var words []string
+	for _, f := range flagNames {
+		if strings.Contains(s.flags, f.flag) {
+			words = append(words, f.name)
+		}
+	}
+	if len(s.data) > 0 {
+		words = append(words, quote(s.data))
+	}
+	if s.again {
+		words = append(words, "again")
+	}
+	return strings.Join(words, " ")
+}
+
+// quote writes bytes as strace does.
+func quote(data []byte) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range data {
+		switch {
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case c == '\r':
+			b.WriteString(`\r`)
+		case c == '"' || c == '\\':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c > '~':
+			b.WriteString(`\` + strconv.FormatInt(int64(c), 8))
+		default:
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
