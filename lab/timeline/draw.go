@@ -19,15 +19,10 @@ const (
 	columns
 )
 
-// width is that of the widest picture.
+// width is that of the widest picture, unless the names or the numbers in it are very long.
 const width = 120
 
-func (p *process) listens() bool {
-	return slices.ContainsFunc(p.events, func(e *event) bool { return e.socket != nil && e.socket.listens != nil })
-}
-
-// column returns where a process stands: a server's children beside it, a client's children
-// below it.
+// column returns where a process stands: a server's children beside it, a client's in its column.
 func (p *process) column() int {
 	if p.parent != nil && p.parent.column() != clients {
 		return children
@@ -37,8 +32,12 @@ func (p *process) column() int {
 	return clients
 }
 
-// columns returns the processes from left to right.
-func (t *timeline) columns() []*process {
+func (p *process) listens() bool {
+	return slices.ContainsFunc(p.events, func(e *event) bool { return e.socket != nil && e.socket.listens != nil })
+}
+
+// fromLeft returns the processes in the order of their columns.
+func (t *timeline) fromLeft() []*process {
 	list := slices.Clone(t.processes)
 	slices.SortStableFunc(list, func(a, b *process) int { return cmp.Compare(a.column(), b.column()) })
 	return list
@@ -61,27 +60,18 @@ func (t *timeline) rows() []*row {
 		if e.segment == nil {
 			column = e.process.column()
 		}
-		if last != nil && last == e.begin {
-			list[len(list)-1].put(column, e, e.text)
-			last = e
-			continue
-		}
 		text := e.text
-		if e.begin != nil {
+		if e.begin != nil && e.begin != last {
 			text = "… " + text
 		}
-		if last == nil || !joins(list[len(list)-1], column, last, e) {
+		if last == nil || e.begin != last && !joins(list[len(list)-1], column, last, e) {
 			list = append(list, &row{at: e.at})
 		}
-		list[len(list)-1].put(column, e, text)
+		r := list[len(list)-1]
+		r.cells[column], r.texts[column] = e, strings.Repeat("  ", e.depth)+text
 		last = e
 	}
 	return list
-}
-
-func (r *row) put(column int, e *event, text string) {
-	r.cells[column] = e
-	r.texts[column] = strings.Repeat("  ", e.depth) + text
 }
 
 // joins tells whether an event stands on the line of the last one.
@@ -94,38 +84,38 @@ func joins(r *row, column int, last, e *event) bool {
 	return last.segment != nil && e.begin != nil
 }
 
-// names returns the headings of the columns, and whether several processes share one.
-func (t *timeline) names() (names [columns]string, shared [columns]bool) {
-	var seen [columns][]string
-	count := [columns]int{}
+// headings returns what stands above the columns, and whether several processes share one.
+func (t *timeline) headings() (names [columns]string, shared [columns]bool) {
+	var in [columns][]string
 	for _, p := range t.processes {
-		if len(p.events) == 0 {
-			continue
-		}
-		c := p.column()
-		count[c]++
-		name := p.name
-		if c == children {
-			name = "its child"
-		}
-		if !slices.Contains(seen[c], name) {
-			seen[c] = append(seen[c], name)
+		if len(p.events) > 0 {
+			in[p.column()] = append(in[p.column()], p.name)
 		}
 	}
-	for c := range names {
-		names[c], shared[c] = strings.Join(seen[c], ", "), count[c] > 1
+	for c, list := range in {
+		shared[c] = len(list) > 1
+		slices.Sort(list)
+		names[c] = strings.Join(slices.Compact(list), ", ")
 	}
 	if shared[children] {
 		names[children] = "its children"
+	} else if names[children] != "" {
+		names[children] = "its child"
 	}
 	return names, shared
 }
 
-// draw writes the picture.
-func (t *timeline) draw(w io.Writer, times bool) {
-	rows := t.rows()
-	names, shared := t.names()
-	for _, r := range rows {
+// A picture is what is printed, before its width is known.
+type picture struct {
+	rows  []*row
+	names [columns]string
+}
+
+func (t *timeline) picture() picture {
+	pic := picture{rows: t.rows()}
+	var shared [columns]bool
+	pic.names, shared = t.headings()
+	for _, r := range pic.rows {
 		for c, e := range r.cells {
 			if e != nil && e.segment != nil {
 				r.texts[c] = t.label(e.segment)
@@ -134,84 +124,129 @@ func (t *timeline) draw(w io.Writer, times bool) {
 			}
 		}
 	}
-	left := 0
-	if times {
-		left = 8
-	}
-	limit, widths := fit(rows, names, width-left)
-	fmt.Fprintln(w, strings.Repeat(" ", left)+line2(names[:], widths))
-	for _, r := range rows {
-		var cells []string
-		for c, e := range r.cells {
-			text := shorten(r.texts[c], limit)
-			if e != nil && e.segment != nil {
-				text = arrow(text, e.segment, widths[c])
-			}
-			cells = append(cells, text)
-		}
-		if times {
-			fmt.Fprintf(w, "%6d ", (r.at-rows[0].at)/1000)
-		}
-		fmt.Fprintln(w, line2(cells, widths))
-	}
+	return pic
 }
 
-// label is what stands on an arrow: where there are several connections, with the client's port.
+// label is what stands on an arrow. Where there are several connections, they have numbers.
 func (t *timeline) label(s *segment) string {
 	if len(t.connections) == 1 {
 		return s.text()
 	}
-	client := s.end
-	if !client.client {
-		client = client.peer
-	}
-	return client.address[strings.LastIndexByte(client.address, ':')+1:] + " " + s.text()
+	n := slices.IndexFunc(t.connections, func(c *connection) bool { return c.client == s.end || c.server == s.end })
+	return fmt.Sprintf("%d: %s", n+1, s.text())
 }
 
-// arrow draws a segment across its column.
+// draw writes the picture, if asked with milliseconds.
+func (t *timeline) draw(w io.Writer, times bool) {
+	const timeWidth = 8
+	pic, room, margin := t.picture(), width, ""
+	if times {
+		room, margin = width-timeWidth, strings.Repeat(" ", timeWidth)
+	}
+	widths := pic.fit(room)
+	fmt.Fprintln(w, margin+join(pic.names[:], widths))
+	for _, r := range pic.rows {
+		for c, e := range r.cells {
+			if e != nil && e.segment != nil {
+				r.texts[c] = arrow(r.texts[c], e.segment, widths[c])
+			}
+		}
+		if times {
+			margin = fmt.Sprintf("%*d", timeWidth, (r.at-pic.rows[0].at)/1000)
+		}
+		fmt.Fprintln(w, margin+join(r.texts[:], widths))
+	}
+}
+
+// arrow draws a segment across its column. The head of one that is lost is an x.
 func arrow(text string, s *segment, width int) string {
 	room := max(width-utf8.RuneCountInString(text)-4, 2)
 	before, after := strings.Repeat("-", room/2), strings.Repeat("-", room-room/2)
-	if lost := s.lost; s.end.client && lost {
-		return " " + before + " " + text + " " + after + "x"
-	} else if lost {
-		return "x" + before + " " + text + " " + after + " "
-	} else if s.end.client {
-		return " " + before + " " + text + " " + after + ">"
+	left, right := " ", ">"
+	if !s.end.client {
+		left, right = "<", " "
 	}
-	return "<" + before + " " + text + " " + after + " "
+	if s.lost {
+		left, right = strings.Replace(left, "<", "x", 1), strings.Replace(right, ">", "x", 1)
+	}
+	return left + before + " " + text + " " + after + right
 }
 
-// fit finds how many bytes of each string the picture has room for, and how wide its columns are.
-func fit(rows []*row, names [columns]string, width int) (limit int, widths [columns]int) {
-	for limit = 32; ; limit -= 4 {
-		total := 0
-		for c := range widths {
-			widths[c] = utf8.RuneCountInString(names[c])
-			for _, r := range rows {
-				n := utf8.RuneCountInString(shorten(r.texts[c], limit))
-				if n > 0 && c == wire {
-					n += 6
-				}
-				widths[c] = max(widths[c], n)
-			}
-			if widths[c] > 0 {
-				total += widths[c] + 3
+const arrowWidth = 6 // without its text
+
+// What a picture that would be too wide can do without.
+var (
+	peerAddress = regexp.MustCompile(`\b(connect\(\d+), [^)]*\)`)
+	socketType  = regexp.MustCompile(`\b(socket\(\w+), [^)]*\)`)
+	dataFlags   = regexp.MustCompile(`\bPSH ACK "`)
+)
+
+// fit shortens the texts until the picture has room, and returns how wide its columns are.
+func (pic picture) fit(room int) (widths [columns]int) {
+	for _, simplify := range []func(string) string{
+		func(s string) string { return s },
+		func(s string) string { return peerAddress.ReplaceAllString(s, "$1)") },
+		func(s string) string { return socketType.ReplaceAllString(s, "$1, …)") },
+		func(s string) string { return dataFlags.ReplaceAllString(s, `"`) },
+	} {
+		for _, r := range pic.rows {
+			for c := range r.texts {
+				r.texts[c] = simplify(r.texts[c])
 			}
 		}
-		if total-2 <= width || limit <= 8 {
-			return limit, widths
+		for limit := 32; limit >= 12; limit -= 4 {
+			if widths = pic.widths(limit); total(widths) <= room {
+				pic.shorten(limit)
+				return widths
+			}
+		}
+	}
+	pic.shorten(8)
+	return pic.widths(8)
+}
+
+// widths returns how wide the columns are if strings have so many bytes at most.
+func (pic picture) widths(limit int) (widths [columns]int) {
+	for c := range widths {
+		widths[c] = utf8.RuneCountInString(pic.names[c])
+		for _, r := range pic.rows {
+			n := utf8.RuneCountInString(shorten(r.texts[c], limit))
+			if c == wire && n > 0 {
+				n += arrowWidth
+			}
+			widths[c] = max(widths[c], n)
+		}
+	}
+	return widths
+}
+
+// total is the width of a line.
+func total(widths [columns]int) (n int) {
+	for _, width := range widths {
+		if width > 0 {
+			n += len(" | ") + width
+		}
+	}
+	return n - len(" |")
+}
+
+func (pic picture) shorten(limit int) {
+	for _, r := range pic.rows {
+		for c := range r.texts {
+			r.texts[c] = shorten(r.texts[c], limit)
 		}
 	}
 }
 
-var stringText = regexp.MustCompile(`"((?:[^"\\]|\\[0-7]{1,3}|\\.)*)"(?:\.\.\.)?`)
-var character = regexp.MustCompile(`\\[0-7]{1,3}|\\.|.`)
+var (
+	quotation = regexp.MustCompile(`"((?:[^"\\]|\\.)*)"(?:\.\.\.)?`)
+	character = regexp.MustCompile(`\\[0-7]{1,3}|\\x[0-9a-f]{2}|\\.|.`)
+)
 
-// shorten cuts the strings in a text, as strace does.
+// shorten cuts the strings in a text as strace does.
 func shorten(text string, limit int) string {
-	return stringText.ReplaceAllStringFunc(text, func(s string) string {
-		m := stringText.FindStringSubmatch(s)
+	return quotation.ReplaceAllStringFunc(text, func(s string) string {
+		m := quotation.FindStringSubmatch(s)
 		if len(m[1]) <= limit {
 			return s
 		}
@@ -226,17 +261,13 @@ func shorten(text string, limit int) string {
 	})
 }
 
-// line2 joins the cells of a line.
-func line2(cells []string, widths [columns]int) string {
-	var b strings.Builder
+// join makes a line of its cells.
+func join(cells []string, widths [columns]int) string {
+	var list []string
 	for c, text := range cells {
-		if widths[c] == 0 {
-			continue
+		if widths[c] > 0 {
+			list = append(list, text+strings.Repeat(" ", max(widths[c]-utf8.RuneCountInString(text), 0)))
 		}
-		if b.Len() > 0 {
-			b.WriteString(" |")
-		}
-		b.WriteString(" " + text + strings.Repeat(" ", max(widths[c]-utf8.RuneCountInString(text), 0)))
 	}
-	return strings.TrimRight(b.String(), " ")
+	return strings.TrimRight(" "+strings.Join(list, " | "), " ")
 }

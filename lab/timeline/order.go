@@ -1,7 +1,7 @@
 package main
 
 import (
-	"cmp"; "os"
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -300,7 +300,7 @@ func (s *socket) sends(t *timeline, e *event) {
 	seg := e.segment
 	if seg.syn && seg.end.client {
 		for _, begin := range s.events {
-			if begin.call == s.connect {
+			if begin.slow && begin.call.name == "connect" {
 				e.after(begin)
 			}
 		}
@@ -362,14 +362,14 @@ func (t *timeline) sequence() []*event {
 	for _, c := range t.connections {
 		o.wire = append(o.wire, &line{events: c.client.sent}, &line{events: c.server.sent})
 	}
-	for _, p := range t.columns() {
+	for _, p := range t.fromLeft() {
 		o.processes = append(o.processes, &line{events: p.events})
 	}
 	for l := o.next(); l != nil; l = o.next() {
 		e := l.head()
 		l.done++
 		o.emitted[e] = true
-		o.list = append(o.list, e); if os.Getenv("D") != "" { o.debug(e) }
+		o.list = append(o.list, e)
 	}
 	return o.list
 }
@@ -420,4 +420,3 @@ func earliest(lines []*line, kind func(*event) bool) (first *line) {
 	}
 	return first
 }
-func (o *order) debug(e *event) { println(e.text, e.segment != nil, e.outside, len(e.causes)); for _, c := range e.causes { println("   <", c.text, c.segment != nil) } }

@@ -142,7 +142,7 @@ func (proc *process) markRestarts() {
 		inHandler := e != nil && (e.depth > 0 || e.signal != nil)
 		if handled && !inHandler {
 			if handled = false; e == nil && !proc.ended || e != nil && e.begin == blocked && e.call.errno != "EINTR" {
-				events = append(events, &event{at: blocked.at, process: proc, call: blocked.call, text: blocked.call.head() + " restarted …"})
+				events = append(events, &event{at: events[len(events)-1].at, process: proc, call: blocked.call, text: blocked.call.head() + " restarted …"})
 			}
 		}
 		if e == nil {
