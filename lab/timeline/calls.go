@@ -111,11 +111,16 @@ func (c *call) text() string {
 
 // head is a call with the arguments that matter, short enough for a column.
 func (c *call) head() string {
-	name := c.name
-	if names[name] != "" {
+	name, args := c.name, strings.Join(c.mainArgs(), ", ")
+	switch {
+	case name == "wait4" && args == "":
+		name = "wait"
+	case name == "clock_nanosleep" && number(args) >= 0:
+		name = "sleep"
+	case names[name] != "":
 		name = names[name]
 	}
-	return name + "(" + strings.Join(c.mainArgs(), ", ") + ")"
+	return name + "(" + args + ")"
 }
 
 func (c *call) mainArgs() []string {
@@ -134,6 +139,8 @@ func (c *call) mainArgs() []string {
 	case "wait4":
 		if options := c.arg(2); options != "0" {
 			return []string{c.arg(0), options}
+		} else if c.arg(0) == "-1" {
+			return nil
 		}
 		return []string{c.arg(0)}
 	case "poll", "ppoll":

@@ -50,26 +50,22 @@ type row struct {
 	texts [columns]string
 }
 
-// rows puts the events into lines. A segment stands on the line of the call that sends it, and
+// rows puts the steps into lines. A segment stands on the line of the call that sends it, and
 // the call that returns because of it stands there too.
 func (t *timeline) rows() []*row {
 	var list []*row
 	var last *event
-	for _, e := range t.sequence() {
+	for _, s := range t.steps() {
 		column := wire
-		if e.segment == nil {
-			column = e.process.column()
+		if s.event.process != nil {
+			column = s.event.process.column()
 		}
-		text := e.text
-		if e.begin != nil && e.begin != last {
-			text = "… " + text
-		}
-		if last == nil || e.begin != last && !joins(list[len(list)-1], column, last, e) {
-			list = append(list, &row{at: e.at})
+		if last == nil || !joins(list[len(list)-1], column, last, s.event) {
+			list = append(list, &row{at: s.event.at})
 		}
 		r := list[len(list)-1]
-		r.cells[column], r.texts[column] = e, strings.Repeat("  ", e.depth)+text
-		last = e
+		r.cells[column], r.texts[column] = s.event, strings.Repeat("  ", s.event.depth)+s.text
+		last = s.event
 	}
 	return list
 }
@@ -117,23 +113,12 @@ func (t *timeline) picture() picture {
 	pic.names, shared = t.headings()
 	for _, r := range pic.rows {
 		for c, e := range r.cells {
-			if e != nil && e.segment != nil {
-				r.texts[c] = t.label(e.segment)
-			} else if e != nil && shared[c] {
+			if e != nil && e.process != nil && shared[c] {
 				r.texts[c] = fmt.Sprintf("%d %s", e.process.pid, r.texts[c])
 			}
 		}
 	}
 	return pic
-}
-
-// label is what stands on an arrow. Where there are several connections, they have numbers.
-func (t *timeline) label(s *segment) string {
-	if len(t.connections) == 1 {
-		return s.text()
-	}
-	n := slices.IndexFunc(t.connections, func(c *connection) bool { return c.client == s.end || c.server == s.end })
-	return fmt.Sprintf("%d: %s", n+1, s.text())
 }
 
 // draw writes the picture, if asked with milliseconds.
@@ -183,6 +168,7 @@ var (
 
 // fit shortens the texts until the picture has room, and returns how wide its columns are.
 func (pic picture) fit(room int) (widths [columns]int) {
+	const least = 12
 	for _, simplify := range []func(string) string{
 		func(s string) string { return s },
 		func(s string) string { return peerAddress.ReplaceAllString(s, "$1)") },
@@ -194,23 +180,41 @@ func (pic picture) fit(room int) (widths [columns]int) {
 				r.texts[c] = simplify(r.texts[c])
 			}
 		}
-		for limit := 32; limit >= 12; limit -= 4 {
-			if widths = pic.widths(limit); total(widths) <= room {
-				pic.shorten(limit)
-				return widths
-			}
+		if limits := pic.limits(room, least); total(pic.widths(limits)) <= room {
+			return pic.shorten(limits)
 		}
 	}
-	pic.shorten(8)
-	return pic.widths(8)
+	return pic.shorten(pic.limits(room, 6))
+}
+
+// limits finds how many bytes of strings each column has room for, down to the least. Those of
+// the widest column are cut first.
+func (pic picture) limits(room, least int) (limits [columns]int) {
+	narrowest := pic.widths([columns]int{least, least, least, least})
+	for c := range limits {
+		limits[c] = 32
+	}
+	for widths := pic.widths(limits); total(widths) > room; widths = pic.widths(limits) {
+		widest := -1
+		for c := range limits {
+			if widths[c] > narrowest[c] && (widest < 0 || widths[c] > widths[widest]) {
+				widest = c
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		limits[widest]--
+	}
+	return limits
 }
 
 // widths returns how wide the columns are if strings have so many bytes at most.
-func (pic picture) widths(limit int) (widths [columns]int) {
+func (pic picture) widths(limits [columns]int) (widths [columns]int) {
 	for c := range widths {
 		widths[c] = utf8.RuneCountInString(pic.names[c])
 		for _, r := range pic.rows {
-			n := utf8.RuneCountInString(shorten(r.texts[c], limit))
+			n := utf8.RuneCountInString(shorten(r.texts[c], limits[c]))
 			if c == wire && n > 0 {
 				n += arrowWidth
 			}
@@ -230,12 +234,13 @@ func total(widths [columns]int) (n int) {
 	return n - len(" |")
 }
 
-func (pic picture) shorten(limit int) {
+func (pic picture) shorten(limits [columns]int) (widths [columns]int) {
 	for _, r := range pic.rows {
 		for c := range r.texts {
-			r.texts[c] = shorten(r.texts[c], limit)
+			r.texts[c] = shorten(r.texts[c], limits[c])
 		}
 	}
+	return pic.widths(limits)
 }
 
 var (
@@ -247,7 +252,7 @@ var (
 func shorten(text string, limit int) string {
 	return quotation.ReplaceAllStringFunc(text, func(s string) string {
 		m := quotation.FindStringSubmatch(s)
-		if len(m[1]) <= limit {
+		if len(m[1]) <= limit+len("...") {
 			return s
 		}
 		cut := ""

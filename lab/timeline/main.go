@@ -1,49 +1,99 @@
-// Timeline draws what record has recorded: the calls of each process, and the segments
-// between them, in one picture.
+// Timeline draws what record has recorded: the calls of each process and the segments between
+// them, in one picture.
+//
+//	timeline [-t] [-mermaid] DIRECTORY
+//
+// A call that blocks stands where it begins, with … behind it, and again where it returns, with
+// … before it. What a signal handler does is indented. With -t each line begins with the
+// milliseconds since the first; -mermaid prints a sequence diagram.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
 func main() {
-	times := flag.Bool("t", false, "print milliseconds since the first event")
+	times := flag.Bool("t", false, "begin each line with milliseconds")
+	mermaid := flag.Bool("mermaid", false, "print a sequence diagram for mermaid.js")
 	flag.Parse()
-	t, err := load(flag.Arg(0))
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "timeline: %v\n", err)
-		os.Exit(1)
+	if flag.NArg() != 1 {
+		fail(errors.New("usage: timeline [-t] [-mermaid] [DIRECTORY]"))
 	}
-	t.draw(os.Stdout, *times)
+	t, err := load(flag.Arg(0))
+	if err == nil {
+		err = t.live("/proc")
+	}
+	if err != nil {
+		fail(err)
+	}
+	if *mermaid {
+		t.mermaid(os.Stdout)
+	} else {
+		t.draw(os.Stdout, *times)
+	}
 }
 
+func fail(err error) {
+	fmt.Fprintf(os.Stderr, "timeline: %v\n", err)
+	os.Exit(1)
+}
+
+// load reads the records in a directory.
 func load(dir string) (*timeline, error) {
 	var all []*process
+	err := each(dir, "strace.*", func(f io.Reader) error {
+		entries, err := readTrace(f)
+		all = append(all, processes(entries)...)
+		return err
+	})
 	var packets []*packet
-	names, _ := filepath.Glob(filepath.Join(dir, "*"))
+	if err == nil {
+		err = each(dir, "tcpdump.*", func(f io.Reader) error {
+			list, err := readCapture(f)
+			packets = append(packets, list...)
+			return err
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, errors.New("nothing has been recorded yet: start a program with record")
+	}
+	return newTimeline(all, packets), nil
+}
+
+// each reads the files whose names match the pattern.
+func each(dir, pattern string, read func(io.Reader) error) error {
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
 	for _, name := range names {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		defer f.Close()
-		if strings.HasPrefix(filepath.Base(name), "strace") {
-			entries, err := readTrace(f)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %v", name, err)
-			}
-			all = append(all, processes(entries)...)
-		} else if strings.HasPrefix(filepath.Base(name), "tcpdump") {
-			p, err := readCapture(f)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %v", name, err)
-			}
-			packets = append(packets, p...)
+		err = read(f)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("%s: %v", name, err)
 		}
 	}
-	return newTimeline(all, packets), nil
+	return err
+}
+
+// live tells what is wrong if strace has left a process of the record alone: it has not ended,
+// but is not traced either.
+func (t *timeline) live(proc string) error {
+	for _, p := range t.processes {
+		status, err := os.ReadFile(filepath.Join(proc, fmt.Sprint(p.pid), "status"))
+		if !p.ended && (err != nil || strings.Contains(string(status), "TracerPid:\t0\n")) {
+			return fmt.Errorf("the record of %s (process %d) is cut short: strace has ended before it", p.name, p.pid)
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -100,6 +101,9 @@ func (e *event) after(cause *event) bool {
 
 // forkOf returns the call that has made a process.
 func (t *timeline) forkOf(p *process) *event {
+	if p.parent == nil {
+		return nil
+	}
 	for _, e := range p.parent.events {
 		if e.call != nil && slices.Contains(forkCalls, e.call.name) && number(e.call.result) == p.pid {
 			return e
@@ -177,7 +181,7 @@ func (s *socket) receivedFor(e *event) *event {
 	case e.call.result == "0":
 		return s.received(func(s *segment) bool { return s.fin })
 	}
-	return s.received(func(s *segment) bool { return len(s.data) > 0 && s.next >= e.offset })
+	return s.received(func(s *segment) bool { return s.length > 0 && s.next >= e.offset })
 }
 
 var inList = regexp.MustCompile(`in \[([\d ]+)\]`)
@@ -208,7 +212,7 @@ func (p *process) readyCauses(e *event) (known bool) {
 				read = max(read, other.offset)
 			}
 		}
-		if !e.after(s.received(func(s *segment) bool { return s.rst || s.fin || len(s.data) > 0 && s.next > read })) {
+		if !e.after(s.received(func(s *segment) bool { return s.rst || s.fin || s.length > 0 && s.next > read })) {
 			return false
 		}
 	}
@@ -253,11 +257,11 @@ func (end *end) findCauses(t *timeline) {
 		switch {
 		case s.again:
 			e.outside = true
-		case s.rst && (answers || !s.syncsPeer):
+		case s.rst && (answers || !s.acked):
 		case end.socket == nil && s.syn && !end.client:
 			e.after(t.listener(end.address, e.at))
 		case end.socket == nil:
-			e.outside = (len(s.data) > 0 || s.fin || s.syn) && !answers
+			e.outside = (s.length > 0 || s.fin || s.syn) && !answers
 		default:
 			end.socket.sends(t, e)
 		}
@@ -273,14 +277,14 @@ func (end *end) answers(e *event) bool {
 			continue
 		}
 		last = cause
-		if s.syncsPeer && (cause.segment.syn || cause.segment.next > cause.segment.first) && cause.segment.next <= s.acks {
+		if s.acked && (cause.segment.syn || cause.segment.next > cause.segment.first) && cause.segment.next <= s.acks {
 			found = e.after(cause)
 		}
 	}
-	if s.rst && !s.syncsPeer {
+	if s.rst && !s.acked {
 		found = e.after(last)
 	}
-	return found && (!s.rst || !s.syncsPeer || len(end.sent) == 1)
+	return found && (!s.rst || !s.acked || len(end.sent) == 1)
 }
 
 // listener returns the call to listen without which no connection is made.
@@ -307,10 +311,10 @@ func (s *socket) sends(t *timeline, e *event) {
 	} else if seg.syn {
 		e.after(t.listener(seg.end.address, e.at))
 	}
-	if len(seg.data) > 0 {
+	if seg.length > 0 {
 		e.after(s.wroteUpTo(seg.next))
 	}
-	if seg.fin || seg.rst && seg.syncsPeer {
+	if seg.fin || seg.rst && seg.acked {
 		if s.shut != nil && s.shut.at <= e.at {
 			e.after(s.shut)
 			return
@@ -374,6 +378,39 @@ func (t *timeline) sequence() []*event {
 	return o.list
 }
 
+// A step is an event with its text, or a call that begins and returns before anything else happens.
+type step struct {
+	event *event
+	text  string
+}
+
+// steps returns the sequence as it is shown.
+func (t *timeline) steps() []step {
+	var list []step
+	for _, e := range t.sequence() {
+		switch n := len(list); {
+		case e.segment != nil:
+			list = append(list, step{e, t.label(e.segment)})
+		case e.begin == nil:
+			list = append(list, step{e, e.text})
+		case list[n-1].event == e.begin:
+			list[n-1] = step{e, e.text}
+		default:
+			list = append(list, step{e, "… " + e.text})
+		}
+	}
+	return list
+}
+
+// label is what stands on an arrow. Where there are several connections, they have numbers.
+func (t *timeline) label(s *segment) string {
+	if len(t.connections) == 1 {
+		return s.text()
+	}
+	n := slices.IndexFunc(t.connections, func(c *connection) bool { return c.client == s.end || c.server == s.end })
+	return fmt.Sprintf("%d: %s", n+1, s.text())
+}
+
 // next returns the line whose head is the next event.
 func (o *order) next() *line {
 	var last *event
@@ -399,7 +436,7 @@ func (o *order) next() *line {
 		}
 	}
 	if l := earliest(all, o.caused); l != nil {
-		return l
+		return o.atOnce(l)
 	}
 	return earliest(all, func(*event) bool { return true })
 }
@@ -419,4 +456,25 @@ func earliest(lines []*line, kind func(*event) bool) (first *line) {
 		}
 	}
 	return first
+}
+
+// atOnce returns the line of the first process, from the left, that gets the signal that is the
+// head of a line: one command may kill several.
+func (o *order) atOnce(l *line) *line {
+	for _, other := range o.processes {
+		if e := other.head(); e != nil && o.caused(e) && e.sameKill(l.head()) {
+			return other
+		}
+	}
+	return l
+}
+
+// sameKill tells whether one command has sent two signals. Of SIGKILL only the process's end is
+// known, which takes a moment.
+func (e *event) sameKill(other *event) bool {
+	if e.signal != nil && other.signal != nil {
+		return e.signal.name == other.signal.name && e.signal.sender == other.signal.sender && e.signal.code == other.signal.code
+	}
+	const moment = micros(100_000)
+	return e.killed && other.killed && e.at-other.at < moment
 }

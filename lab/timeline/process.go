@@ -37,6 +37,7 @@ type event struct {
 	slow    bool   // the call begins here, and ends at another event
 	signal  *signal
 	handled bool // the signal has a handler
+	killed  bool // the end of a process that SIGKILL has ended
 	segment *segment
 	socket  *socket // on which the call was made
 	offset  int     // the bytes read from the socket, or written to it, so far
@@ -240,7 +241,7 @@ func (proc *process) ends(e *ending) {
 	} else if i := len(proc.events) - 1; i >= 0 && proc.events[i].signal != nil && proc.events[i].signal.name == e.killed {
 		proc.events[i].text = e.killed + ": killed"
 	} else {
-		proc.insert(&event{at: e.at, text: e.killed + ": killed", outside: true})
+		proc.insert(&event{at: e.at, text: e.killed + ": killed", killed: true, outside: true})
 	}
 	proc.end()
 }

@@ -20,8 +20,12 @@ type packet struct {
 	flags    string // as tcpdump writes them: S, F, P, R, and a dot for ACK
 	seq, ack uint32
 	id       uint16 // IPv4's identification
-	data     []byte
+	length   int    // of the data
+	data     []byte // the beginning of it, if there is much
 }
+
+// snap is how many bytes of a packet tcpdump keeps, with as many as 20 of the link's header.
+const snap = 256
 
 var (
 	packetLine = regexp.MustCompile(`^(\d+\.\d{6}) (\S+) +(In|Out|[A-Z]+) +IP6? (\S+) > (\S+): Flags \[([^\]]+)\](?:, seq (\d+)(?::\d+)?)?(?:, ack (\d+))?,.* length (\d+)`)
@@ -32,8 +36,8 @@ var (
 // A capture reads what tcpdump -ttnS -x -i any has written.
 type capture struct {
 	packets []*packet
-	length  int    // of the last packet's data
-	bytes   []byte // of the last packet, from its IP header on
+	last    *packet // whose bytes follow
+	bytes   []byte  // from its IP header on
 }
 
 // readCapture reads a capture. tcpdump may be writing it, but not in the middle of a packet.
@@ -46,10 +50,8 @@ func readCapture(r io.Reader) ([]*packet, error) {
 			return nil, err
 		}
 		text, complete := strings.CutSuffix(line, "\n")
-		if line == "" || text != "" && text[0] != '\t' {
-			if !c.finish() {
-				return nil, fmt.Errorf("the packet before line %d is cut short", n)
-			}
+		if !strings.HasPrefix(line, "\t") && !c.finish() {
+			return nil, fmt.Errorf("line %d: the packet before it is cut short", n)
 		}
 		if line == "" {
 			return c.packets, nil
@@ -71,6 +73,8 @@ func (c *capture) line(line string) bool {
 	m := packetLine.FindStringSubmatch(line)
 	if m == nil {
 		return otherLine.MatchString(line)
+	} else if m[3] != "In" && m[3] != "Out" {
+		return true // another host's
 	}
 	at, ok := parseTime(m[1])
 	from, okFrom := endpoint(m[4])
@@ -81,29 +85,30 @@ func (c *capture) line(line string) bool {
 	if !ok || !okFrom || !okTo || errSeq != nil || errAck != nil || errLength != nil {
 		return false
 	}
-	c.length = length
-	c.packets = append(c.packets, &packet{at: at, out: m[3] == "Out", loop: m[2] == "lo", from: from, to: to,
-		flags: m[6], seq: uint32(seq), ack: uint32(ack)})
+	c.last = &packet{at: at, out: m[3] == "Out", loop: m[2] == "lo", from: from, to: to,
+		flags: m[6], seq: uint32(seq), ack: uint32(ack), length: length}
 	return true
 }
 
 // finish gives the last packet its data, and tells whether all of it is there.
 func (c *capture) finish() bool {
-	if b := c.bytes; len(c.packets) > 0 && c.length >= 0 {
-		if len(b) < 40 || len(b) < c.length {
-			return false
-		}
-		p, whole := c.packets[len(c.packets)-1], 40+int(b[4])<<8+int(b[5])
-		if b[0]>>4 == 4 {
-			whole = int(b[2])<<8 + int(b[3])
-			p.id = uint16(b[4])<<8 + uint16(b[5])
-		}
-		if len(b) != whole {
-			return false
-		}
-		p.data = slices.Clone(b[len(b)-c.length:])
+	p, b := c.last, c.bytes
+	c.last, c.bytes = nil, nil
+	if p == nil {
+		return true
+	} else if len(b) < 40 {
+		return false
 	}
-	c.bytes, c.length = nil, -1
+	whole := 40 + int(b[4])<<8 + int(b[5])
+	if b[0]>>4 == 4 {
+		whole = int(b[2])<<8 + int(b[3])
+		p.id = uint16(b[4])<<8 + uint16(b[5])
+	}
+	if len(b) != whole && len(b) < snap-20 || p.length > whole-40 {
+		return false
+	}
+	p.data = slices.Clone(b[min(whole-p.length, len(b)):])
+	c.packets = append(c.packets, p)
 	return true
 }
 

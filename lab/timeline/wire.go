@@ -22,6 +22,7 @@ type end struct {
 	start   uint32 // the sequence number of its first byte
 	started bool
 	sent    []*event
+	fin     *segment // the first that has one
 }
 
 // A segment is what one end sent, once. Its numbers count bytes from 0; a FIN counts as one.
@@ -29,15 +30,11 @@ type segment struct {
 	*packet
 	end           *end
 	first, next   int // of its bytes
-	acks          int // how many of the peer's
+	acks          int // how many of the peer's, if it has an ACK
+	acked         bool
 	syn, fin, rst bool
 	lost, again   bool
-	syncsPeer     bool // it has an ACK
 }
-
-// delayed is the time after which an ACK is one that the kernel has delayed, in the hope that
-// it could go with data.
-const delayed = micros(30_000)
 
 // connections sorts packets into connections.
 func connections(packets []*packet) []*connection {
@@ -101,7 +98,7 @@ func host(address string) string {
 
 // same tells whether two hosts have seen the same packet.
 func (p *packet) same(q *packet) bool {
-	return p.from == q.from && p.to == q.to && p.flags == q.flags && p.seq == q.seq && p.ack == q.ack && p.id == q.id && len(p.data) == len(q.data)
+	return p.from == q.from && p.to == q.to && p.flags == q.flags && p.seq == q.seq && p.ack == q.ack && p.id == q.id && p.length == q.length
 }
 
 // findEnd returns the end that has sent a packet. A SYN with another number begins another
@@ -144,11 +141,12 @@ func (e *end) sends(s *segment) {
 		}
 	}
 	s.first = int(int32(s.seq - e.start))
-	s.next = s.first + len(s.data)
+	s.next = s.first + s.length
 	if s.fin {
 		s.next++
+		e.fin = cmp.Or(e.fin, s)
 	}
-	if s.syncsPeer = strings.Contains(s.flags, "."); s.syncsPeer && e.peer.started {
+	if s.acked = strings.Contains(s.flags, "."); s.acked && e.peer.started {
 		s.acks = int(int32(s.ack - e.peer.start))
 	}
 	for _, before := range e.sent {
@@ -157,33 +155,30 @@ func (e *end) sends(s *segment) {
 	e.sent = append(e.sent, &event{at: s.at, segment: s})
 }
 
-// dropAcks leaves out the segments that only acknowledge data. It keeps the third of the
-// handshake, and those of a close, unless the kernel has delayed one so long that on a quieter
-// machine the end's own FIN would have carried it.
+// dropAcks leaves out the segments that only acknowledge, but for the third of the handshake
+// and those of a close.
 func (e *end) dropAcks() {
 	established, closed := !e.client, false
 	e.sent = slices.DeleteFunc(e.sent, func(ev *event) bool {
 		s := ev.segment
-		third := !established && s.syncsPeer && !s.syn
+		third := !established && s.acked && !s.syn
 		established = established || third
-		fin := e.peer.fin()
-		last := !closed && fin != nil && s.syncsPeer && s.acks >= fin.next
+		last := !closed && e.peer.fin != nil && s.acked && s.acks >= e.peer.fin.next
 		closed = closed || last
-		if s.syn || s.fin || s.rst || len(s.data) > 0 || third {
-			return false
-		}
-		return !last || s.at-fin.at > delayed && e.fin() != nil && e.fin().at > s.at
+		return !s.syn && !s.fin && !s.rst && s.length == 0 && !third && (!last || e.byChance(s))
 	})
 }
 
-// fin returns the segment that ends what an end sends.
-func (e *end) fin() *segment {
-	for _, ev := range e.sent {
-		if ev.segment.fin {
-			return ev.segment
-		}
-	}
-	return nil
+// delayed is the time after which the kernel has delayed an ACK, in the hope that it could go
+// with data.
+const delayed = micros(30_000)
+
+// byChance tells whether an end has acknowledged its peer's FIN only because its own FIN, which
+// does that too, has taken long to follow. The kernel waits 40 ms, or if the end has received
+// no data, until its next tick.
+func (e *end) byChance(ack *segment) bool {
+	received := slices.ContainsFunc(e.peer.sent, func(ev *event) bool { return ev.segment.length > 0 })
+	return e.fin != nil && e.fin.at > ack.at && (!received || ack.at-e.peer.fin.at > delayed)
 }
 
 var flagNames = []struct{ flag, name string }{{"S", "SYN"}, {"F", "FIN"}, {"R", "RST"}, {"P", "PSH"}, {"U", "URG"}, {".", "ACK"}}
@@ -196,8 +191,11 @@ func (s *segment) text() string {
 			words = append(words, f.name)
 		}
 	}
-	if len(s.data) > 0 {
+	if s.length > 0 {
 		words = append(words, quote(s.data))
+	}
+	if s.length > len(s.data) {
+		words[len(words)-1] += "..."
 	}
 	if s.again {
 		words = append(words, "again")
