@@ -89,7 +89,7 @@ func sessions(t *testing.T, page string) []session {
 	if inside || insideDiff || diff != "" {
 		t.Fatalf("%s: the last block has no end, or no transcript follows the last diff", page)
 	}
-	return list
+	return withDiagrams(t, page, list)
 }
 
 // TestBlocks runs every block, each on a host of its own, and compares what its

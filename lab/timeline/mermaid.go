@@ -93,13 +93,13 @@ func (d *diagram) arrow(e *event, text string) {
 }
 
 // at returns the participant at an end of a connection: the child to which its server has left
-// it, if it is there. What the end's host does after that stands at the server.
+// it, if it is there. What the end's host answers when that has ended stands at the server.
 func (d *diagram) at(end *end, e *event) string {
 	if end.socket != nil {
 		for _, p := range slices.Backward(end.socket.holders) {
-			fork := d.timeline.forkOf(p)
-			ended := p.ended && d.done[p.events[len(p.events)-1]]
-			if (fork == nil || d.done[fork]) && (!ended || slices.Contains(e.causes, p.events[len(p.events)-1])) {
+			last := p.events[len(p.events)-1]
+			answered := p.ended && d.done[last] && (e.segment.rst || e.segment.length > 0) && !slices.Contains(e.causes, last)
+			if fork := d.timeline.forkOf(p); (fork == nil || d.done[fork]) && !answered {
 				return d.names[p]
 			}
 		}
