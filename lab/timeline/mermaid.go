@@ -15,18 +15,19 @@ type diagram struct {
 	lines    []string
 	noted    *process // whose note is the last line
 	done     map[*event]bool
+	ended    map[*process][]*process // by parent: the children that no SIGCHLD has reported
 }
 
 // mermaid writes the sequence diagram.
 func (t *timeline) mermaid(w io.Writer) {
-	d := diagram{timeline: t, names: map[*process]string{}, done: map[*event]bool{}}
+	d := diagram{timeline: t, names: map[*process]string{}, done: map[*event]bool{}, ended: map[*process][]*process{}}
 	d.participants()
 	for _, s := range t.steps() {
 		d.done[s.event], d.done[s.event.begin] = true, true
 		text := escape(shorten(s.text, 32))
 		if s.event.segment != nil {
 			d.arrow(s.event, text)
-		} else if child := s.event.sender(); child != nil {
+		} else if child := d.reported(s.event); child != nil {
 			d.noted = nil
 			d.add("%s-->>%s: %s", d.names[child], d.names[s.event.process], text)
 		} else {
@@ -65,12 +66,20 @@ func (d *diagram) participants() {
 	}
 }
 
-// sender returns the child whose end a signal reports.
-func (e *event) sender() *process {
-	if e.signal != nil && e.signal.name == "SIGCHLD" && len(e.causes) == 1 {
-		return e.causes[0].process
+// reported returns the child whose end a signal reports, if it is one: a signal that reports
+// several names the one that has happened to be first.
+func (d *diagram) reported(e *event) (child *process) {
+	p := e.process
+	if p.ended && e == p.events[len(p.events)-1] {
+		d.ended[p.parent] = append(d.ended[p.parent], p)
 	}
-	return nil
+	if e.signal != nil && e.signal.name == "SIGCHLD" {
+		if list := d.ended[p]; len(list) == 1 {
+			child = list[0]
+		}
+		d.ended[p] = nil
+	}
+	return child
 }
 
 // note adds to what a process does.

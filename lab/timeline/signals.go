@@ -16,23 +16,20 @@ var (
 	actionFlags   = regexp.MustCompile(`\bsa_flags=([^,}]+)`)
 )
 
-// action returns what a call to sigaction asks for, unless it only asks what is.
-func (c *call) action() (a action, ok bool) {
-	if len(c.args) < 2 {
-		return a, false
-	}
-	handler := actionHandler.FindStringSubmatch(c.args[1])
+// action returns what one of the arguments of a call to sigaction says, if it says anything.
+func (c *call) action(arg int) (a action, ok bool) {
+	handler := actionHandler.FindStringSubmatch(c.arg(arg))
 	if handler == nil || c.result != "0" {
 		return a, false
 	}
-	flags := actionFlags.FindStringSubmatch(c.args[1])
+	flags := actionFlags.FindStringSubmatch(c.arg(arg))
 	a.ignored = handler[1] == "SIG_IGN"
 	a.caught = !a.ignored && handler[1] != "SIG_DFL"
 	a.restart = a.caught && flags != nil && slices.Contains(strings.Split(flags[1], "|"), "SA_RESTART")
 	return a, true
 }
 
-// actionText is the event of a call to sigaction.
+// text is the event of a call to sigaction.
 func (a action) text(signal string) string {
 	switch {
 	case a.ignored:
@@ -53,11 +50,16 @@ func runtimeSignal(name string) bool {
 // sigaction takes a call to sigaction. Those before the first event are among many that the
 // Go runtime makes; see earlyActions.
 func (proc *process) sigaction(c *call) {
-	a, ok := c.action()
+	name := c.arg(0)
+	if _, known := proc.actions[name]; !known { // the kernel tells what the process has inherited
+		if before, ok := c.action(2); ok {
+			proc.actions[name], proc.birth[name] = before, before
+		}
+	}
+	a, ok := c.action(1)
 	if !ok {
 		return
 	}
-	name := c.args[0]
 	changed := proc.actions[name] != a
 	proc.actions[name] = a
 	if len(proc.events) == 0 {

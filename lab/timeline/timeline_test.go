@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the pictures in testdata anew")
+
+// records are of real runs: tcpserv04 and tcpcli01, in Go and in C; tcpserv02, which EINTR ends;
+// a server's host that crashes.
+var records = []string{"go", "c", "eintr", "lost"}
+
+func loadRecord(t testing.TB, name string) *timeline {
+	t.Helper()
+	tl, err := load(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tl
+}
+
+func TestPictures(t *testing.T) {
+	for _, record := range records {
+		for form, draw := range map[string]func(*timeline, io.Writer){
+			"picture": func(tl *timeline, w io.Writer) { tl.draw(w, false) },
+			"times":   func(tl *timeline, w io.Writer) { tl.draw(w, true) },
+			"mermaid": (*timeline).mermaid,
+		} {
+			var got bytes.Buffer
+			draw(loadRecord(t, record), &got)
+			file := filepath.Join("testdata", record, form)
+			if *update {
+				os.WriteFile(file, got.Bytes(), 0o644)
+			} else if want, err := os.ReadFile(file); err != nil || string(want) != got.String() {
+				t.Errorf("%s: %v; got\n%s", file, err, &got)
+			}
+			for line := range strings.Lines(got.String()) {
+				if n := len([]rune(line)) - 1; n > width && form != "mermaid" {
+					t.Errorf("%s: a line of %d columns", file, n)
+				}
+			}
+		}
+	}
+}
+
+// The same program in C does the same, but its output, which is no terminal, waits in a buffer
+// until it ends.
+func TestGoAndC(t *testing.T) {
+	varies := regexp.MustCompile(`\d{5}| +|-+`)
+	lines := func(record string) (list []string) {
+		var b bytes.Buffer
+		loadRecord(t, record).draw(&b, false)
+		for line := range strings.Lines(b.String()) {
+			if !strings.Contains(line, "write(1, ") {
+				list = append(list, varies.ReplaceAllStringFunc(line, func(s string) string { return s[:1] }))
+			}
+		}
+		return list
+	}
+	if inGo, inC := lines("go"), lines("c"); !slices.Equal(inGo, inC) {
+		t.Errorf("in Go:\n%s\nin C:\n%s", strings.Join(inGo, ""), strings.Join(inC, ""))
+	}
+}
+
+// Only what comes from outside is in the order in which it has come.
+func TestOrder(t *testing.T) {
+	want := loadRecord(t, "go").steps()
+	late := loadRecord(t, "go")
+	for _, p := range late.processes {
+		for _, e := range p.events {
+			if !e.outside {
+				e.at = -e.at
+			}
+		}
+	}
+	got := late.steps()
+	if !slices.EqualFunc(want, got, func(a, b step) bool { return a.text == b.text }) {
+		t.Errorf("the order of events depends on their times: %v, %v", want, got)
+	}
+}
+
+const aCall = "20001 1795888781.000001 "
+
+func TestBadTraces(t *testing.T) {
+	for text, want := range map[string]string{
+		"execve(\"bin/tcpserv04\", [\"bin/tcpserv04\"], 0x7ffe /* 43 vars */) = 0\n": "line 1 is not what strace writes for record",
+		"\n": "line 1 is not what strace writes for record",
+		aCall + "read(0, \"\", 1) = 0 <0.000001>\nhello\n":                 "line 2 is not what strace writes for record",
+		aCall + "read(0, \"\", 1) = 0 <0.000001>\n20001 17958887":          "line 2 is cut short",
+		aCall + "read(0, \"\", 1) = ":                                      "line 1 is cut short",
+		aCall + "read(0, \"\", 1) = zero\n":                                "line 1 is not what strace writes for record",
+		aCall + "<... read resumed>\"\", 1) = 0 <0.000001>\n":              "line 1 is not what strace writes for record",
+		aCall + "--- SIGCHLD":                                              "line 1 is cut short",
+		aCall + "+++ gone +++\n":                                           "line 1 is not what strace writes for record",
+		"99999999999999999999 1.000001 pause()\n":                          "line 1 has a number that is too large",
+		"20001 1795888781999999.000001 pause()\n":                          "line 1 has a number that is too large",
+		"20001 [vpid 1] 1795888781.000001 read(0, \"\", 1) = 0\n":          "line 1 is not what strace writes for record",
+		aCall + "read(0,  <unfinished ...>\n" + aCall + "<... write resum": "line 2 is cut short",
+	} {
+		if _, err := readTrace(strings.NewReader(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+	entries, err := readTrace(strings.NewReader(aCall + "accept(3<TCP:[0.0.0.0:9877]>, "))
+	if err != nil || len(entries) != 1 || processes(entries)[0].events[0].text != "accept(3) …" {
+		t.Errorf("a call that has not returned: %v, %v", entries, err)
+	}
+}
+
+func TestBadCaptures(t *testing.T) {
+	capture, err := os.ReadFile("testdata/go/tcpdump.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(capture)
+	first, _, _ := strings.Cut(text, "\n")
+	for text, want := range map[string]string{
+		text[:len(text)-5]:  "line 53 is cut short",
+		first:               "line 1 is cut short",
+		first + "\n":        "line 2: the packet before it is cut short",
+		"hello\n":           "line 1 is not what tcpdump writes for record",
+		first[20:] + "\n":   "line 1 is not what tcpdump writes for record",
+		text + "\t0x0000\n": "line 54 is not what tcpdump writes for record",
+		strings.Replace(first, "9877", "987777", 1) + "\n": "line 1 is not what tcpdump writes for record",
+	} {
+		if _, err := readCapture(strings.NewReader(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%.80q: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestNoRecord(t *testing.T) {
+	for _, dir := range []string{t.TempDir(), "testdata/nothing"} {
+		if _, err := load(dir); err == nil || err.Error() != "nothing has been recorded yet: start a program with record" {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
+
+// A process that has no end in the record must be there, and traced.
+func TestLive(t *testing.T) {
+	tl, proc := loadRecord(t, "go"), t.TempDir()
+	server := tl.fromLeft()[1]
+	for status, want := range map[string]string{
+		"":                  "the record of tcpserv04 (process 20002) is cut short: strace has ended before it",
+		"TracerPid:\t0\n":   "the record of tcpserv04 (process 20002) is cut short: strace has ended before it",
+		"TracerPid:\t200\n": "",
+	} {
+		if status != "" {
+			dir := filepath.Join(proc, "20002")
+			os.MkdirAll(dir, 0o755)
+			os.WriteFile(filepath.Join(dir, "status"), []byte("Name:\ttcpserv04\n"+status), 0o644)
+		}
+		said := ""
+		if err := tl.live(proc); err != nil {
+			said = err.Error()
+		}
+		if said != want {
+			t.Errorf("process %d with %q: %q, want %q", server.pid, status, said, want)
+		}
+		os.RemoveAll(filepath.Join(proc, "20002"))
+	}
+}
+
+// Whatever the files hold, timeline draws it or says what is wrong.
+func FuzzRecord(f *testing.F) {
+	for _, record := range records {
+		traces, _ := filepath.Glob(filepath.Join("testdata", record, "strace.*"))
+		captures, _ := filepath.Glob(filepath.Join("testdata", record, "tcpdump.*"))
+		for i, name := range traces {
+			trace, _ := os.ReadFile(name)
+			capture, _ := os.ReadFile(captures[i%len(captures)])
+			f.Add(string(trace), string(capture))
+		}
+	}
+	f.Fuzz(func(t *testing.T, trace, capture string) {
+		entries, err := readTrace(strings.NewReader(trace))
+		if err != nil && !strings.HasPrefix(err.Error(), "line ") {
+			t.Error(err)
+		}
+		packets, err := readCapture(strings.NewReader(capture))
+		if err != nil && !strings.HasPrefix(err.Error(), "line ") {
+			t.Error(err)
+		}
+		list := processes(entries)
+		events := 0
+		for _, p := range list {
+			events += len(p.events)
+		}
+		tl := newTimeline(list, packets)
+		for _, c := range tl.connections {
+			events += len(c.client.sent) + len(c.server.sent)
+		}
+		if n := len(tl.sequence()); n != events {
+			t.Errorf("%d of %d events are drawn", n, events)
+		}
+		tl.draw(io.Discard, true)
+		tl.mermaid(io.Discard)
+	})
+}
