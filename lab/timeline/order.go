@@ -52,12 +52,14 @@ func (t *timeline) connect() {
 // only from the SYN that connect has sent.
 func (t *timeline) end(s *socket) *end {
 	for _, c := range slices.Backward(t.connections) {
+		began := slices.Concat(c.client.sent, c.server.sent)
 		for _, e := range []*end{c.client, c.server} {
-			if e.peer.address != s.remote || e.socket != nil || s.local != "" && s.local != e.address {
-				continue
-			}
-			first := slices.Concat(c.client.sent, c.server.sent)[0]
-			if (s.made == 0 || first.at < s.made) && (s.local != "" || s.connect == nil || s.connect.from <= first.at) {
+			switch {
+			case len(began) == 0 || e.socket != nil || e.peer.address != s.remote:
+			case s.local != "" && s.local != e.address:
+			case s.made != 0 && began[0].at > s.made:
+			case s.local == "" && s.connect != nil && began[0].at < s.connect.from:
+			default:
 				return e
 			}
 		}

@@ -215,7 +215,7 @@ func (proc *process) insert(e *event) {
 
 // execute takes a successful execve. Fork executes the same program again.
 func (proc *process) execute(c *call) {
-	if file := strings.Trim(c.args[0], `"`); file != "/proc/self/exe" {
+	if file := strings.Trim(c.arg(0), `"`); file != "/proc/self/exe" {
 		proc.name = filepath.Base(file)
 	}
 	maps.DeleteFunc(proc.actions, func(_ string, a action) bool { return a.caught })

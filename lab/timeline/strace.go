@@ -79,20 +79,21 @@ type half struct {
 	text  string
 }
 
-// readTrace reads a trace. The last line may lack its end: a call that has not returned.
+// readTrace reads a trace. The last line may lack its end: a call that has not returned. With an
+// error come the entries before it.
 func readTrace(r io.Reader) ([]entry, error) {
 	t := tracer{open: map[int]half{}, last: map[int]*call{}}
 	in := bufio.NewReader(r)
 	for n := 1; ; n++ {
 		line, err := in.ReadString('\n')
 		if err != nil && err != io.EOF {
-			return nil, err
+			return t.entries, err
 		} else if line == "" {
 			return t.entries, nil
 		}
 		text, complete := strings.CutSuffix(line, "\n")
 		if problem := t.line(text, complete); problem != "" {
-			return nil, fmt.Errorf("line %d %s: %.60q", n, problem, text)
+			return t.entries, fmt.Errorf("line %d %s: %.60q", n, problem, text)
 		}
 	}
 }

@@ -40,25 +40,26 @@ type capture struct {
 	bytes   []byte  // from its IP header on
 }
 
-// readCapture reads a capture. tcpdump may be writing it, but not in the middle of a packet.
+// readCapture reads a capture. tcpdump may be writing it, but not in the middle of a packet. With
+// an error come the packets before it.
 func readCapture(r io.Reader) ([]*packet, error) {
 	var c capture
 	in := bufio.NewReader(r)
 	for n := 1; ; n++ {
 		line, err := in.ReadString('\n')
 		if err != nil && err != io.EOF {
-			return nil, err
+			return c.packets, err
 		}
 		text, complete := strings.CutSuffix(line, "\n")
 		if !strings.HasPrefix(line, "\t") && !c.finish() {
-			return nil, fmt.Errorf("line %d: the packet before it is cut short", n)
+			return c.packets, fmt.Errorf("line %d: the packet before it is cut short", n)
 		}
 		if line == "" {
 			return c.packets, nil
 		} else if !complete {
-			return nil, fmt.Errorf("line %d is cut short: %.60q", n, text)
+			return c.packets, fmt.Errorf("line %d is cut short: %.60q", n, text)
 		} else if !c.line(text) {
-			return nil, fmt.Errorf("line %d is not what tcpdump writes for record: %.60q", n, text)
+			return c.packets, fmt.Errorf("line %d is not what tcpdump writes for record: %.60q", n, text)
 		}
 	}
 }
