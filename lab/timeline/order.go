@@ -67,8 +67,9 @@ func (t *timeline) end(s *socket) *end {
 	return nil
 }
 
-// pause is how long a process does nothing that is recorded, if a clock makes it wait.
-const pause = micros(500_000)
+// A process that makes no call for so long has waited for a clock: with time.Sleep, for one,
+// which is no call.
+const asleep = micros(900_000)
 
 // findCauses finds what a process's event has to wait for besides the event before it.
 func (t *timeline) findCauses(p *process, i int, e *event) {
@@ -76,7 +77,7 @@ func (t *timeline) findCauses(p *process, i int, e *event) {
 		e.at, e.outside = p.born, true
 	} else if i == 0 {
 		e.after(t.forkOf(p))
-	} else if before := p.events[i-1]; e.begin == nil && e.signal == nil && e.depth == 0 && e.at-before.at > pause {
+	} else if e.begin == nil && e.signal == nil && e.depth == 0 && e.at-p.events[i-1].over() > asleep {
 		e.outside = true
 	}
 	switch {
@@ -99,6 +100,14 @@ func (e *event) after(cause *event) bool {
 	}
 	e.causes = append(e.causes, cause)
 	return true
+}
+
+// over returns when an event was over.
+func (e *event) over() micros {
+	if e.call != nil && !e.slow {
+		return max(e.at, e.call.to)
+	}
+	return e.at
 }
 
 // forkOf returns the call that has made a process.
