@@ -58,3 +58,67 @@ func TestPictures(t *testing.T) {
 		rewrite(t, pictures, all, got)
 	}
 }
+
+// TestSamePicture makes the picture of tcpserv04 and tcpcli01 twenty times, beside a busy core.
+func TestSamePicture(t *testing.T) {
+	needsHost(t, "each run has a host of its own")
+	lookAtSources()
+	start(t, "sh", "-c", "while :; do :; done")
+	all := sessions(t, pictures)
+	of := slices.IndexFunc(all, func(s session) bool { return strings.HasPrefix(s.section, "5.17 ") })
+	runs := 20
+	if testing.Short() {
+		runs = 2
+	}
+	t.Run("runs", func(t *testing.T) {
+		for run := range runs {
+			t.Run(fmt.Sprint(run), func(t *testing.T) {
+				t.Parallel()
+				all[of].compare(t, all[of].piped(t))
+			})
+		}
+	})
+}
+
+// TestBadRecords holds what record and timeline say of what they cannot draw.
+func TestBadRecords(t *testing.T) {
+	needsHost(t, "it runs on a host of its own")
+	t.Parallel()
+	lookAtSources()
+	var s session
+	say := func(command string, output ...string) {
+		s.commands = append(s.commands, typed{command: command + "; echo $?", output: output})
+	}
+	say("timeline", "timeline: nothing has been recorded yet: start a program with record", "1")
+	say("timeline -x", "timeline: usage: timeline [-t] [-mermaid]", "1")
+	say("record", "usage: record [on HOST] COMMAND ...", "1")
+	say("record bin/tcpserv05", "record: there is no program bin/tcpserv05", "1")
+	for _, tool := range []string{"strace", "tcpdump"} {
+		say("mkdir without; for t in strace tcpdump; do ln -s $(type -P $t) without; done; rm without/"+tool, "0")
+		say("(PATH=without; record bin/tcpserv04)", "record: "+tool+" is not installed: apt-get install "+tool, "1")
+		say("rm -r without", "0")
+	}
+	say("record bin/tcpcli01 127.0.0.1", "connect error: Connection refused", "1")
+	say("timeline",
+		" tcpcli01                                             |",
+		" socket(AF_INET, SOCK_STREAM) = 3                     |",
+		" connect(3, 127.0.0.1:9877) …                         |  --- SYN --->",
+		" … connect(3, 127.0.0.1:9877) = -1 ECONNREFUSED       | <- RST ACK -",
+		` write(2, "connect error: Connection refused\n") = 34 |`,
+		" exit(1)                                              |", "0")
+	const problem = " 2>&1 | sed 's/.*record.[a-z]*[.][^:]*: line [0-9]*/line/; s/:.*//'"
+	say("trace=$(ls record/strace.*); cp $trace kept; truncate -s -40 $trace", "0")
+	say("timeline"+problem, "line is cut short", "0")
+	say("strace -o $trace true", "0")
+	say("timeline"+problem, "line is not what strace writes for record", "0")
+	say("mv kept $trace; truncate -s -10 record/tcpdump.*", "0")
+	say("timeline"+problem, "line is not what tcpdump writes for record", "0")
+	say("pkill tcpdump", "0")
+	say("timeline", "timeline: tcpdump has ended, and the segments since then are missing", "1")
+	say("rm -r record", "0")
+	say("record bin/tcpserv04 & server=$!", "0")
+	say("pkill -KILL strace", "0")
+	say(`timeline 2>&1 | sed "s/process $server/process PID/"`,
+		"timeline: the record of tcpserv04 (process PID) is cut short: strace has ended before it", "0")
+	s.compare(t, s.piped(t))
+}

@@ -125,6 +125,9 @@ func (t *timeline) picture() picture {
 func (t *timeline) draw(w io.Writer, times bool) {
 	const timeWidth = 8
 	pic, room, margin := t.picture(), width, ""
+	if len(pic.rows) == 0 {
+		return
+	}
 	if times {
 		room, margin = width-timeWidth, strings.Repeat(" ", timeWidth)
 	}

@@ -19,16 +19,18 @@ import (
 )
 
 func main() {
-	times := flag.Bool("t", false, "begin each line with milliseconds")
-	mermaid := flag.Bool("mermaid", false, "print a sequence diagram for mermaid.js")
-	flag.Parse()
-	if flag.NArg() != 1 {
-		fail(errors.New("usage: timeline [-t] [-mermaid] [DIRECTORY]"))
+	flags := flag.NewFlagSet("timeline", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	times := flags.Bool("t", false, "begin each line with milliseconds")
+	mermaid := flags.Bool("mermaid", false, "print a sequence diagram for mermaid.js")
+	if flags.Parse(os.Args[1:]) != nil || flags.NArg() != 1 {
+		fail(errors.New("usage: timeline [-t] [-mermaid]"))
 	}
-	t, err := load(flag.Arg(0))
-	if err == nil {
-		err = t.live("/proc")
+	t, err := load(flags.Arg(0))
+	if err != nil {
+		fail(err)
 	}
+	notes, err := t.live("/proc")
 	if err != nil {
 		fail(err)
 	}
@@ -36,6 +38,9 @@ func main() {
 		t.mermaid(os.Stdout)
 	} else {
 		t.draw(os.Stdout, *times)
+	}
+	for _, note := range notes {
+		fmt.Fprintf(os.Stderr, "timeline: %s\n", note)
 	}
 }
 
@@ -86,14 +91,33 @@ func each(dir, pattern string, read func(io.Reader) error) error {
 	return err
 }
 
-// live tells what is wrong if strace has left a process of the record alone: it has not ended,
-// but is not traced either.
-func (t *timeline) live(proc string) error {
+// live looks at the processes that have no end in the record. It returns a note about each that
+// is not in a call, since what is drawn of it is not all. If strace has left one alone, the
+// record is cut short.
+func (t *timeline) live(proc string) (notes []string, err error) {
 	for _, p := range t.processes {
 		status, err := os.ReadFile(filepath.Join(proc, fmt.Sprint(p.pid), "status"))
-		if !p.ended && (err != nil || strings.Contains(string(status), "TracerPid:\t0\n")) {
-			return fmt.Errorf("the record of %s (process %d) is cut short: strace has ended before it", p.name, p.pid)
+		if p.ended {
+			continue
+		} else if err != nil || strings.Contains(string(status), "TracerPid:\t0\n") {
+			return nil, fmt.Errorf("the record of %s (process %d) is cut short: strace has ended before it", p.name, p.pid)
+		} else if !p.waits() {
+			notes = append(notes, fmt.Sprintf("%s (process %d) is still running", p.name, p.pid))
 		}
 	}
-	return nil
+	return notes, nil
+}
+
+// waits tells whether the last that is known of a process is that it waits, in a call or because
+// it has been stopped.
+func (p *process) waits() bool {
+	begun := 0
+	for _, e := range p.events {
+		if e.slow {
+			begun++
+		} else if e.begin != nil {
+			begun--
+		}
+	}
+	return begun > 0
 }

@@ -486,6 +486,5 @@ func (e *event) sameKill(other *event) bool {
 	if e.signal != nil && other.signal != nil {
 		return e.signal.name == other.signal.name && e.signal.sender == other.signal.sender && e.signal.code == other.signal.code
 	}
-	const moment = micros(100_000)
 	return e.killed && other.killed && e.at-other.at < moment
 }

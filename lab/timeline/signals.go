@@ -141,9 +141,9 @@ func (proc *process) markRestarts() {
 	var blocked *event // the beginning of the call
 	handled := false
 	for _, e := range append(proc.events, nil) {
-		inHandler := e != nil && (e.depth > 0 || e.signal != nil)
-		if handled && !inHandler {
-			if handled = false; e == nil && !proc.ended || e != nil && e.begin == blocked && e.call.errno != "EINTR" {
+		if handled && e.afterHandler(events[len(events)-1]) {
+			handled = false
+			if e == nil && !proc.ended || e != nil && (e.signal != nil || e.begin == blocked && e.call.errno != "EINTR") {
 				events = append(events, &event{at: events[len(events)-1].at, process: proc, call: blocked.call, text: blocked.call.head() + " restarted …"})
 			}
 		}
@@ -159,4 +159,13 @@ func (proc *process) markRestarts() {
 		events = append(events, e)
 	}
 	proc.events = events
+}
+
+// moment is long for a kernel, and short for one who types.
+const moment = micros(100_000)
+
+// afterHandler tells whether an event is none of a handler that has run until the one before it.
+// A signal that comes at once follows before the kernel makes a call again.
+func (e *event) afterHandler(before *event) bool {
+	return e == nil || e.depth == 0 && (e.signal == nil || e.at-before.at > moment)
 }

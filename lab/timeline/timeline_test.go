@@ -147,26 +147,32 @@ func TestNoRecord(t *testing.T) {
 
 // A process that has no end in the record must be there, and traced.
 func TestLive(t *testing.T) {
-	tl, proc := loadRecord(t, "go"), t.TempDir()
-	server := tl.fromLeft()[1]
-	for status, want := range map[string]string{
-		"":                  "the record of tcpserv04 (process 20002) is cut short: strace has ended before it",
-		"TracerPid:\t0\n":   "the record of tcpserv04 (process 20002) is cut short: strace has ended before it",
-		"TracerPid:\t200\n": "",
+	const cut = "the record of tcpserv04 (process 20002) is cut short: strace has ended before it"
+	for _, c := range []struct {
+		status, want string
+		computes     bool
+	}{
+		{status: "", want: cut},
+		{status: "TracerPid:\t0\n", want: cut},
+		{status: "TracerPid:\t200\n"},
+		{status: "TracerPid:\t200\n", computes: true, want: "tcpserv04 (process 20002) is still running"},
 	} {
-		if status != "" {
-			dir := filepath.Join(proc, "20002")
-			os.MkdirAll(dir, 0o755)
-			os.WriteFile(filepath.Join(dir, "status"), []byte("Name:\ttcpserv04\n"+status), 0o644)
+		tl, proc := loadRecord(t, "go"), t.TempDir()
+		if c.computes {
+			server := tl.byPID[20002]
+			server.events = slices.DeleteFunc(server.events, func(e *event) bool { return e.slow })
 		}
-		said := ""
-		if err := tl.live(proc); err != nil {
-			said = err.Error()
+		if c.status != "" {
+			os.Mkdir(filepath.Join(proc, "20002"), 0o755)
+			os.WriteFile(filepath.Join(proc, "20002", "status"), []byte("Name:\ttcpserv04\n"+c.status), 0o644)
 		}
-		if said != want {
-			t.Errorf("process %d with %q: %q, want %q", server.pid, status, said, want)
+		notes, err := tl.live(proc)
+		if err != nil {
+			notes = append(notes, err.Error())
 		}
-		os.RemoveAll(filepath.Join(proc, "20002"))
+		if said := strings.Join(notes, ", "); said != c.want {
+			t.Errorf("%q: %q, want %q", c.status, said, c.want)
+		}
 	}
 }
 
