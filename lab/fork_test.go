@@ -367,7 +367,12 @@ func TestForkErrors(t *testing.T) {
 	socket := line("another call", "unp.Socket(")
 	differs("another call", anotherPath(socket, stream, socket, datagram))
 	fork := line("another caller", "unp.Fork(")
-	differs("another caller", anotherPath(fork, "fork()", fork, "fork()"))
+	callers := func(code string) string {
+		return fmt.Sprintf("forks.go:%d<forks.go:%d<forks.go:%d fork()", fork, line("another caller", code), 1+strings.Count(string(source)[:strings.Index(string(source), "programs[os.Args[1]]()")], "\n"))
+	}
+	differs("another caller", fmt.Sprintf("fork error: the child came to %s, where its parent was at %s.\n"+
+		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.\n",
+		callers("err == nil {\n\t\t\tfork()"), callers("} else {\n\t\t\tfork()")))
 	sleep := line("waits for a handler", "sys.Sleep(1)")
 	differs("waits for a handler", anotherPath(sleep, "sleep(1)", line("waits for a handler", "unp.Fork() == 0 {\n\t\t\tfmt"), "fork()")) // C: the child runs
 	p := command(t, "forks", "read before")

@@ -189,7 +189,7 @@ func (c *call) remembered(at place, result int, err error, out []any) {
 		s.kept, why = keptValues(lastKept())
 	}
 	if why != nil {
-		Fatal("fork error: %v, as %s asks", why, at.line())
+		Fatal("fork error: %v, as %s asks", why, at.inner())
 	}
 	remember(s)
 }

@@ -4,6 +4,7 @@ package sys
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +13,15 @@ import (
 // kept are the variables that Keep was given, by the call to Keep.
 var kept struct {
 	places []place
-	vars   map[place][]any
+	vars   map[place][]*keptVar
+}
+
+// A keptVar is a kept variable. It remembers the text of its last value, because most steps of a
+// path do not change most variables.
+type keptVar struct {
+	pointer any
+	text    string
+	bytes   []byte // the value in memory, if it is a flat variable or a slice
 }
 
 // A keptValue is the value of a kept variable, as text. The name of the variable is the place
@@ -20,12 +29,16 @@ var kept struct {
 type keptValue struct{ name, text string }
 
 // keep keeps variables from now on, instead of those of an earlier call from the same place.
-func keep(at place, vars []any) {
+func keep(at place, pointers []any) {
 	if kept.vars == nil {
-		kept.vars = map[place][]any{}
+		kept.vars = map[place][]*keptVar{}
 	}
 	if !slices.Contains(kept.places, at) {
 		kept.places = append(kept.places, at)
+	}
+	var vars []*keptVar
+	for _, p := range pointers {
+		vars = append(vars, &keptVar{pointer: p})
 	}
 	kept.vars[at] = vars
 }
@@ -36,7 +49,7 @@ func keptValues(before []keptValue) ([]keptValue, error) {
 	var values []keptValue
 	for _, at := range kept.places {
 		for i, v := range kept.vars[at] {
-			text, err := valueText(v)
+			text, err := v.value()
 			if err != nil {
 				return nil, err
 			}
@@ -61,13 +74,45 @@ func setKept(values []keptValue) error {
 		}
 		vars := kept.vars[at]
 		if i < len(vars) {
-			err = setValue(value.text, vars[i])
+			err = vars[i].set(value.text)
 			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// inMemory returns the bytes of the variable, or nil if its value is not in its own memory.
+func (v *keptVar) inMemory() []byte {
+	value := reflect.ValueOf(v.pointer).Elem()
+	t := value.Type()
+	if flat(t) || value.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0 {
+		return memory(value)
+	}
+	return nil
+}
+
+// value returns the value of the variable as text.
+func (v *keptVar) value() (string, error) {
+	bytes := v.inMemory()
+	if bytes != nil && v.bytes != nil && string(bytes) == string(v.bytes) {
+		return v.text, nil
+	}
+	text, err := valueText(v.pointer)
+	v.text, v.bytes = text, slices.Clone(bytes)
+	return text, err
+}
+
+// set gives the variable a value.
+func (v *keptVar) set(text string) error {
+	bytes := v.inMemory()
+	if bytes != nil && v.bytes != nil && v.text == text && string(bytes) == string(v.bytes) {
+		return nil
+	}
+	err := setValue(text, v.pointer)
+	v.text, v.bytes = text, slices.Clone(v.inMemory())
+	return err
 }
 
 func (value keptValue) variable() (at place, i int, err error) {

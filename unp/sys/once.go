@@ -52,7 +52,7 @@ func Keep(vars ...any) {
 	for _, v := range vars {
 		p := reflect.ValueOf(v)
 		if p.Kind() != reflect.Pointer || p.IsNil() {
-			Fatal("fork error: Keep at %s takes pointers to variables, not %#v", at.line(), v)
+			Fatal("fork error: Keep at %s takes pointers to variables, not %#v", at.inner(), v)
 		}
 	}
 	keep(at, vars)

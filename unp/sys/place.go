@@ -118,6 +118,12 @@ func (at place) line() string {
 	return lines[at]
 }
 
+// inner is line without the callers.
+func (at place) inner() string {
+	inner, _, _ := strings.Cut(at.line(), "<")
+	return inner
+}
+
 func lineOf(stack []uintptr) string {
 	const most = 5 // callers
 	this := runtime.FuncForPC(text).Name()

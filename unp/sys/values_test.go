@@ -82,3 +82,29 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+// A kept slice that is empty is not one that is nil, whichever it was before.
+func TestKeptSlice(t *testing.T) {
+	s := []byte{}
+	v := &keptVar{pointer: &s}
+	for _, want := range []string{`""`, "nil", `""`, `"a"`, `"a"`, "nil"} {
+		switch want {
+		case "nil":
+			s = nil
+		case `""`:
+			s = []byte{}
+		default:
+			s = []byte("a")
+		}
+		if text, err := v.value(); text != want || err != nil {
+			t.Errorf("%q is %s, %v", s, text, err)
+		}
+	}
+	for _, text := range []string{`""`, "nil", `"a"`, `"a"`, `"b"`, "nil", `""`} {
+		err := v.set(text)
+		if again, _ := valueText(&s); again != text || err != nil {
+			t.Errorf("set to %s it is %s, %v", text, again, err)
+		}
+		s = append(s, 'x')
+	}
+}
