@@ -368,7 +368,7 @@ func TestForkErrors(t *testing.T) {
 	differs("another call", anotherPath(socket, stream, socket, datagram))
 	fork := line("another caller", "unp.Fork(")
 	callers := func(code string) string {
-		return fmt.Sprintf("forks.go:%d<forks.go:%d<forks.go:%d fork()", fork, line("another caller", code), 1+strings.Count(string(source)[:strings.Index(string(source), "programs[os.Args[1]]()")], "\n"))
+		return fmt.Sprintf("forks.go:%d<forks.go:%d<forks.go:%d fork()", fork, 1+line("another caller", code), 1+strings.Count(string(source)[:strings.Index(string(source), "programs[os.Args[1]]()")], "\n"))
 	}
 	differs("another caller", fmt.Sprintf("fork error: the child came to %s, where its parent was at %s.\n"+
 		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.\n",
