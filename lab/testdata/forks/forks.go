@@ -18,9 +18,19 @@ import (
 	"tcpcliserv/unp/sys"
 )
 
-func main() { programs[os.Args[1]]() }
+func main() {
+	if os.Args[1] == "-list" {
+		list()
+		return
+	}
+	if p := programs[os.Args[1]]; p != nil {
+		p.run()
+		return
+	}
+	oldprograms[os.Args[1]]()
+}
 
-var programs = map[string]func(){
+var oldprograms = map[string]func(){
 	"two": func() {
 		if unp.Fork() == 0 {
 			fmt.Println("first child")

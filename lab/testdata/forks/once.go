@@ -18,7 +18,7 @@ import (
 
 func init() {
 	for name, program := range moreprograms {
-		programs[name] = program
+		oldprograms[name] = program
 	}
 }
 

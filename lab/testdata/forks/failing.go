@@ -1,0 +1,227 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
+)
+
+// Calls that fail before Fork: the child gets the same error at the same call.
+
+var _ = register("write fails among others", prints{Stdout: "ok ok broken pipe ok broken pipe ok ok\nok ok broken pipe ok broken pipe ok ok\nabdfg\n"}, func() {
+	// all from one line: it is the third and the fifth that fail
+	var p, closed [2]int
+	unp.Signal(unix.SIGPIPE, sys.SIG_IGN)
+	sys.Pipe(p[:])
+	sys.Pipe(closed[:])
+	unp.Close(closed[0])
+	said := ""
+	for i, c := range []byte("abcdefg") {
+		fd := p[1]
+		if i == 2 || i == 4 {
+			fd = closed[1]
+		}
+		_, err := sys.Write(fd, []byte{c})
+		said += result(err) + " "
+	}
+	if unp.Fork() == 0 {
+		fmt.Println(said[:len(said)-1])
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	fmt.Println(said[:len(said)-1])
+	buf := make([]byte, 10)
+	n, _ := sys.Read(p[0], buf)
+	fmt.Println(string(buf[:n]))
+})
+
+var _ = register("write to a peer that is gone", prints{Stdout: "0: ok\n1: broken pipe\n2: broken pipe\n0: ok\n1: broken pipe\n2: broken pipe\n"}, func() {
+	var p [2]int
+	said := ""
+	unp.Signal(unix.SIGPIPE, sys.SIG_IGN)
+	sys.Pipe(p[:])
+	for i := range 3 {
+		if i == 1 {
+			unp.Close(p[0])
+		}
+		if _, err := sys.Write(p[1], []byte("x")); err != nil {
+			said += fmt.Sprintf("%d: %v\n", i, err)
+			continue
+		}
+		said += fmt.Sprintf("%d: ok\n", i)
+	}
+	if unp.Fork() == 0 {
+		fmt.Print(said)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	fmt.Print(said)
+})
+
+var _ = register("branch of an error", prints{Stdout: "the second of 3: broken pipe\nthe second of 3: broken pipe\n"}, func() {
+	// what main does after the error, the child does too
+	var p, q [2]int
+	unp.Signal(unix.SIGPIPE, sys.SIG_IGN)
+	sys.Pipe(p[:])
+	sys.Pipe(q[:])
+	unp.Close(q[0])
+	for _, fd := range []int{p[1], q[1], p[1]} {
+		if _, err := sys.Write(fd, []byte("x")); err != nil {
+			unp.Close(unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
+			if unp.Fork() == 0 {
+				fmt.Println("the second of 3:", err)
+				os.Exit(0)
+			}
+			sys.Wait(nil)
+			fmt.Println("the second of 3:", err)
+		}
+	}
+})
+
+var _ = register("failing calls", prints{Stdout: failing + failing}, func() {
+	var stat unix.WaitStatus
+	servaddr := sys.SockaddrIn{Family: unix.AF_INET, Port: sys.Htons(unp.SERV_PORT)}
+	salen := sys.Sizeof(servaddr)
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	said := ""
+	note := func(name string, err error) { said += name + ": " + result(err) + "\n" }
+	note("listen", sys.Listen(99, 5))
+	note("listen", sys.Listen(fd, 5))
+	note("bind", sys.Bind(fd, &servaddr, salen))
+	note("setsockopt", sys.SetsockoptInt(fd, unix.SOL_SOCKET, 12345, 1))
+	note("setsockopt", sys.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1))
+	note("unlink", sys.Unlink("nothing"))
+	note("unlink", sys.Unlink("nothing"))
+	note("close", sys.Close(99))
+	note("shutdown", sys.Shutdown(1000, unix.SHUT_WR))
+	note("getpeername", sys.Getpeername(99, &servaddr, &salen))
+	_, err := sys.Open("nothing", unix.O_RDONLY, 0)
+	note("open", err)
+	_, err = sys.Read(99, make([]byte, 1))
+	note("read", err)
+	_, err = sys.Dup(99)
+	note("dup", err)
+	note("dup2", sys.Dup2(99, 3))
+	_, err = sys.Lseek(fd, 0, unix.SEEK_SET)
+	note("lseek", err)
+	note("kill", sys.Kill(sys.Getpid(), 65))
+	note("kill", sys.Kill(sys.Getpid(), 0))
+	note("flock", sys.Flock(99, unix.LOCK_EX))
+	note("ftruncate", sys.Ftruncate(99, 1))
+	note("chdir", sys.Chdir("nothing"))
+	_, err = sys.Waitpid(-1, &stat, 0)
+	note("waitpid", err)
+	_, err = sys.FcntlInt(99, unix.F_GETFL, 0)
+	note("fcntl", err)
+	_, err = sys.Socket(12345, unix.SOCK_STREAM, 0)
+	note("socket", err)
+	_, err = sys.Socketpair(unix.AF_INET, unix.SOCK_STREAM, 0)
+	note("socketpair", err)
+	_, err = sys.Accept(99, nil, nil)
+	note("accept", err)
+	note("exec", sys.Exec("nothing", []string{"nothing"}, nil))
+	if unp.Fork() == 0 {
+		fmt.Print(said)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	fmt.Print(said)
+})
+
+const failing = `listen: bad file descriptor
+listen: ok
+bind: invalid argument
+setsockopt: protocol not available
+setsockopt: ok
+unlink: no such file or directory
+unlink: no such file or directory
+close: bad file descriptor
+shutdown: bad file descriptor
+getpeername: bad file descriptor
+open: no such file or directory
+read: bad file descriptor
+dup: bad file descriptor
+dup2: bad file descriptor
+lseek: illegal seek
+kill: invalid argument
+kill: ok
+flock: bad file descriptor
+ftruncate: bad file descriptor
+chdir: no such file or directory
+waitpid: no child processes
+fcntl: bad file descriptor
+socket: address family not supported by protocol
+socketpair: operation not supported
+accept: bad file descriptor
+exec: no such file or directory
+`
+
+// result is an error's text, or ok.
+func result(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	return err.Error()
+}
+
+var _ = register("next port", prints{Stdout: "3 9878 9877\n3 9878 9877\n"}, func() {
+	// if the first is in use; and the next server, if the first refuses
+	taken, fd := listen(unp.SERV_PORT), unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	servaddr := sys.SockaddrIn{Family: unix.AF_INET, Addr: sys.Htonl(0x7f000001)}
+	bound := uint16(unp.SERV_PORT)
+	for servaddr.Port = sys.Htons(bound); sys.Bind(fd, &servaddr, sys.Sizeof(servaddr)) == unix.EADDRINUSE; servaddr.Port = sys.Htons(bound) {
+		bound++
+	}
+	client := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	connected := bound // nobody listens there
+	for servaddr.Port = sys.Htons(connected); sys.Connect(client, &servaddr, sys.Sizeof(servaddr)) == unix.ECONNREFUSED; servaddr.Port = sys.Htons(connected) {
+		connected--
+	}
+	if unp.Fork() == 0 {
+		fmt.Println(taken, bound, connected)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	fmt.Println(taken, bound, connected)
+})
+
+var _ = register("short write", prints{Stdout: "true true\n"}, func() { // to a pipe that is full
+	var p [2]int
+	sys.Pipe(p[:])
+	flags, _ := sys.FcntlInt(uintptr(p[1]), unix.F_GETFL, 0)
+	sys.FcntlInt(uintptr(p[1]), unix.F_SETFL, flags|unix.O_NONBLOCK)
+	size, _ := sys.FcntlInt(uintptr(p[1]), unix.F_GETPIPE_SZ, 0)
+	n, _ := sys.Write(p[1], make([]byte, 2*size))
+	_, err := sys.Write(p[1], make([]byte, size))
+	if unp.Fork() == 0 {
+		fmt.Println(n == size, err == unix.EAGAIN)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+})
+
+var _ = register("greeting fails", prints{
+	Clients: []client{{"", "greeting\nchild\n"}, {"", "greeting\nchild\n"}},
+	Status:  terminated,
+	Stderr:  "log: broken pipe\nlog: broken pipe\n",
+}, func() { // a server's log, that nobody reads, among what it writes to its client in each round
+	var log [2]int
+	unp.Signal(unix.SIGPIPE, sys.SIG_IGN)
+	sys.Pipe(log[:])
+	unp.Close(log[0])
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		sys.Write(connfd, []byte("greeting\n"))
+		_, err := sys.Write(log[1], []byte("a client\n"))
+		if unp.Fork() == 0 {
+			fmt.Fprintln(os.Stderr, "log:", err)
+			say(connfd, "child")
+		}
+		unp.Close(connfd)
+		sys.Wait(nil)
+	}
+})

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
+)
+
+// Keep: what a server's loop carries from round to round.
+
+var _ = register("every third client", prints{
+	Clients: []client{{"", "1\n"}, {"", "2\n"}, {"", "3\nand 3\n"}, {"", "4\n"}, {"", "5\n"}, {"", "6\nand 6\n"}, {"", "7\n"}},
+	Status:  terminated,
+}, func() { // gets two children
+	clients := 0
+	sys.Keep(&clients)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		clients++
+		if unp.Fork() == 0 {
+			say(connfd, clients)
+		}
+		sys.Wait(nil)
+		if clients%3 == 0 {
+			if unp.Fork() == 0 {
+				say(connfd, "and", clients)
+			}
+			sys.Wait(nil)
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("helper of the first round", prints{
+	Clients: []client{{"", "1 true\n"}, {"", "2 true\n"}, {"", "3 true\n"}, {"", "4 false\n"}},
+	Stdout:  "the helper is terminated: true\n",
+}, func() { // whose process id the later rounds know
+	var stat unix.WaitStatus
+	helper, clients := 0, 0
+	sys.Keep(&helper, &clients)
+	listenfd := listen(unp.SERV_PORT)
+	for clients < 4 {
+		connfd := accept(listenfd)
+		if helper == 0 {
+			helper = unp.Fork()
+			if helper == 0 {
+				unp.Close(connfd)
+				for {
+					sys.Pause()
+				}
+			}
+		}
+		clients++
+		if clients == 4 {
+			sys.Kill(helper, unix.SIGTERM)
+			pid, _ := sys.Waitpid(helper, &stat, 0)
+			fmt.Println("the helper is terminated:", pid == helper && stat.Signal() == unix.SIGTERM)
+		}
+		if unp.Fork() == 0 {
+			say(connfd, clients, unix.Kill(helper, 0) == nil)
+		}
+		unp.Close(connfd)
+		sys.Wait(nil)
+	}
+})
+
+var _ = register("child of the round before", prints{
+	Clients: []client{{"", "0 0\n"}, {"", "0 1\n"}, {"", "1 2\n"}, {"", "2 3\n"}},
+}, func() { // for which the server waits in the next one
+	var stat unix.WaitStatus
+	before, ended, clients := 0, 0, 0
+	sys.Keep(&before, &ended, &clients)
+	listenfd := listen(unp.SERV_PORT)
+	for clients < 4 {
+		connfd := accept(listenfd)
+		pid := unp.Fork()
+		if pid == 0 {
+			unp.Writen(connfd, fmt.Appendln(nil, ended, clients))
+			os.Exit(clients + 1)
+		}
+		if before != 0 {
+			sys.Waitpid(before, &stat, 0)
+			ended = stat.ExitStatus()
+		}
+		before = pid
+		clients++
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("waits with pause", prints{Stdout: "child 0\nchild 1\nchild 2\n3\n"}, func() {
+	ended := 0
+	sys.Keep(&ended)
+	unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+		for pid, _ := sys.Waitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = sys.Waitpid(-1, nil, unix.WNOHANG) {
+			ended++
+		}
+	})
+	for before := 0; before < 3; before = ended {
+		if unp.Fork() == 0 {
+			fmt.Println("child", ended)
+			os.Exit(0)
+		}
+		for ended == before {
+			sys.Pause()
+		}
+	}
+	fmt.Println(ended)
+})
+
+var _ = register("waits with sleep", prints{Stdout: "child 0\nchild 1\nchild 2\n3\n"}, func() {
+	ended := 0
+	sys.Keep(&ended)
+	unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+		for pid, _ := sys.Waitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = sys.Waitpid(-1, nil, unix.WNOHANG) {
+			ended++
+		}
+	})
+	for before := 0; before < 3; before = ended {
+		if unp.Fork() == 0 {
+			fmt.Println("child", ended)
+			os.Exit(0)
+		}
+		for ended == before {
+			sys.Sleep(100)
+		}
+	}
+	fmt.Println(ended)
+})
+
+var _ = register("at most two children", prints{
+	Clients: []client{{"", "0\n"}, {"", "1\n"}, {"", "1\n"}, {"", "1\n"}, {"", "1\n"}},
+	Status:  terminated,
+}, func() { // a loop in the round waits for the others
+	children := 0
+	sys.Keep(&children)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		for children == 2 {
+			sys.Wait(nil)
+			children--
+		}
+		if unp.Fork() == 0 {
+			say(connfd, children)
+		}
+		children++
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("busy server refuses", prints{
+	Clients: []client{{"", "served 1\n"}, {"", "busy\n"}, {"", "served 2\n"}, {"", "busy\n"}, {"", "served 3\n"}},
+	Status:  terminated,
+}, func() { // every second client, whose round has no Fork
+	clients, served := 0, 0
+	sys.Keep(&clients, &served)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		clients++
+		if clients%2 == 0 {
+			unp.Writen(connfd, []byte("busy\n"))
+			unp.Close(connfd)
+			continue
+		}
+		served++
+		if unp.Fork() == 0 {
+			say(connfd, "served", served)
+		}
+		unp.Close(connfd)
+		sys.Wait(nil)
+	}
+})

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
+)
+
+// What main reads before Fork, its child has read too.
+
+var _ = register("request first", prints{
+	Clients: []client{{"one", "3 one\n"}, {"three", "5 three\n"}, {"", "0 \n"}},
+	Status:  terminated,
+}, func() {
+	buf := make([]byte, unp.MAXLINE)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		n, err := sys.Read(connfd, buf)
+		if err != nil {
+			unp.ErrSys(err, "read error")
+		}
+		if unp.Fork() == 0 {
+			unp.Close(listenfd)
+			say(connfd, n, string(buf[:n]))
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("request line first", prints{
+	Clients: []client{
+		{"GET\nhost: a\n\nbody\n", "GET: host: a, body\n"},
+		{"PUT\n\nbody\n", "PUT: none, body\n"},
+		{"POST\nhost: b\n\nbody of the third\n", "POST: host: b, body of the third\n"},
+	},
+	Status: terminated,
+}, func() { // and its head; the body is in Readline's buffer, of which the child has its own
+	var request, line, body []byte
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		unp.Readline(connfd, &request, unp.MAXLINE)
+		host := "none"
+		for unp.Readline(connfd, &line, unp.MAXLINE) > 1 {
+			host = string(bytes.TrimSpace(line))
+		}
+		if unp.Fork() == 0 {
+			unp.Readline(connfd, &body, unp.MAXLINE)
+			say(connfd, fmt.Sprintf("%s: %s, %s", bytes.TrimSpace(request), host, bytes.TrimSpace(body)))
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("struct first", prints{
+	Clients: []client{{"abcdefgh", "abcd efgh\n"}, {"ijklm", "ijkl m\n"}, {"no", "no \n"}},
+	Status:  terminated,
+}, func() { // of four bytes
+	head := make([]byte, 4)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		n := unp.Readn(connfd, head)
+		if unp.Fork() == 0 {
+			rest := make([]byte, 4)
+			m := unp.Readn(connfd, rest)
+			say(connfd, string(head[:n]), string(rest[:m]))
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("lines of standard input", prints{Stdin: "one\ntwo\nthree\n", Stdout: "one\ntwo\ntwo\nthree\nthree\n"}, func() {
+	// the child has what is read ahead, as its parent
+	var line []byte
+	show := func() {
+		if unp.Fgets(&line, unp.MAXLINE, unp.Stdin) != nil {
+			fmt.Printf("%s", line)
+		}
+	}
+	show()
+	for range 2 {
+		if unp.Fork() == 0 {
+			show()
+			os.Exit(0)
+		}
+		sys.Wait(nil)
+		show()
+	}
+})
+
+var _ = register("half of a file", prints{Stdin: "abcdef", Stdout: "parent ab\nchild cd\nparent ef\n"}, func() {
+	// read without a buffer: the offset is the same file's
+	buf := make([]byte, 2)
+	show := func(who string) {
+		n, _ := sys.Read(0, buf)
+		fmt.Printf("%s %s\n", who, buf[:n])
+	}
+	show("parent")
+	if unp.Fork() == 0 {
+		show("child")
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	show("parent")
+})
+
+var _ = register("too much", prints{Stderr: "fork error: main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
+	// C: the child runs
+	var p [2]int
+	sys.Pipe(p[:])
+	buf := make([]byte, unp.MAXLINE)
+	for range 17 {
+		unp.Writen(p[1], buf)
+		unp.Readn(p[0], buf)
+	}
+	if unp.Fork() == 0 {
+		fmt.Println("the child runs")
+		os.Exit(0)
+	}
+})
+
+var _ = register("as much as is possible", prints{Stdout: "the child runs: 120\nthe child runs: 1000\n"}, func() {
+	var p [2]int
+	sys.Pipe(p[:])
+	buf := make([]byte, unp.MAXLINE)
+	for i := range 16 {
+		for k := range buf {
+			buf[k] = 'i' + byte(i)
+		}
+		unp.Writen(p[1], buf)
+		unp.Readn(p[0], buf)
+	}
+	if unp.Fork() == 0 {
+		fmt.Println("the child runs:", buf[100])
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	if unp.Fork() == 0 {
+		reads := 0
+		unp.Writen(p[1], make([]byte, 1000))
+		for range 1000 {
+			n, _ := sys.Read(p[0], buf[:1])
+			reads += n
+		}
+		fmt.Println("the child runs:", reads)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+})
+
+var _ = register("too often", prints{Stderr: "fork error: main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
+	// C: the child runs
+	var p [2]int
+	sys.Pipe(p[:])
+	for range 1001 {
+		unp.Writen(p[1], []byte("x"))
+		sys.Read(p[0], make([]byte, 1))
+	}
+	if unp.Fork() == 0 {
+		fmt.Println("the child runs")
+		os.Exit(0)
+	}
+})
+
+var _ = register("reads much in a child", prints{Stdout: "1048576\n"}, func() { // which forks no more
+	var p [2]int
+	sys.Pipe(p[:])
+	if unp.Fork() == 0 {
+		sum := 0
+		buf := make([]byte, unp.MAXLINE)
+		unp.Close(p[1])
+		for n, _ := sys.Read(p[0], buf); n > 0; n, _ = sys.Read(p[0], buf) {
+			sum += n
+		}
+		fmt.Println(sum)
+		os.Exit(0)
+	}
+	unp.Writen(p[1], make([]byte, 1<<20))
+	unp.Close(p[1])
+	sys.Wait(nil)
+})
+
+var _ = register("iterative, then concurrent", prints{
+	Clients: []client{{string(bytes.Repeat([]byte("x"), 100_000)), "parent 100000\n"}, {"", "child 1\n"}, {string(bytes.Repeat([]byte("x"), 70_000)), "parent 70000\n"}, {"", "child 3\n"}},
+	Status:  terminated,
+}, func() { // main reads more than it may before a Fork; but there is a later accept
+	clients := 0
+	sys.Keep(&clients)
+	buf := make([]byte, unp.MAXLINE)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		if clients%2 == 0 {
+			sum := 0
+			for n, _ := sys.Read(connfd, buf); n > 0; n, _ = sys.Read(connfd, buf) {
+				sum += n
+			}
+			unp.Writen(connfd, fmt.Appendln(nil, "parent", sum))
+		} else if unp.Fork() == 0 {
+			say(connfd, "child", clients)
+		}
+		unp.Close(connfd)
+		clients++
+	}
+})
+
+var _ = register("self-pipe", prints{
+	Clients: []client{{"", "client 1, 0 ended\n"}, {"", "client 2, 1 ended\n"}, {"", "client 3, 2 ended\n"}},
+	Stdout:  "3 clients, 3 ended\n",
+}, func() { // in the loop of select
+	var p [2]int
+	clients, ended := 0, 0
+	sys.Keep(&clients, &ended)
+	sys.Pipe(p[:])
+	unp.Signal(unix.SIGCHLD, func(unix.Signal) { sys.Write(p[1], []byte("x")) })
+	listenfd := listen(unp.SERV_PORT)
+	for ended < 3 {
+		var rset unix.FdSet
+		rset.Set(p[0])
+		if clients == ended { // one after the other
+			rset.Set(listenfd)
+		}
+		n, err := sys.Select(max(p[0], listenfd)+1, &rset, nil, nil, nil)
+		if n < 0 && err == unix.EINTR {
+			continue
+		}
+		if rset.IsSet(p[0]) {
+			sys.Read(p[0], make([]byte, 1))
+			for pid, _ := sys.Waitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = sys.Waitpid(-1, nil, unix.WNOHANG) {
+				ended++
+			}
+		}
+		if rset.IsSet(listenfd) {
+			connfd := accept(listenfd)
+			clients++
+			if unp.Fork() == 0 {
+				say(connfd, fmt.Sprintf("client %d, %d ended", clients, ended))
+			}
+			unp.Close(connfd)
+		}
+	}
+	fmt.Printf("%d clients, %d ended\n", clients, ended)
+})
+
+var _ = register("commands ahead", prints{
+	Clients: []client{{"a\nb\nc\n", "a\nb\nc\nend\n"}, {"d\ne\n", "d\ne\nend\n"}},
+	Status:  terminated,
+}, func() { // in one segment, with a child for each
+	var line []byte
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		for unp.Readline(connfd, &line, unp.MAXLINE) > 0 {
+			if unp.Fork() == 0 {
+				unp.Writen(connfd, line)
+				os.Exit(0)
+			}
+			sys.Wait(nil)
+		}
+		unp.Writen(connfd, []byte("end\n"))
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("commands ahead, with connections", prints{
+	Clients: []client{{"a\nb\nc\n", "child a\nchild b\nchild c\n"}},
+}, func() { // each command has an accept of its own, so that its round is forgotten
+	var line []byte
+	var sa sys.SockaddrIn
+	listenfd, datafd := listen(unp.SERV_PORT), listen(unp.SERV_PORT+1)
+	connfd := accept(listenfd)
+	for unp.Readline(connfd, &line, unp.MAXLINE) > 0 {
+		sa.Family = unix.AF_INET
+		sa.Port = sys.Htons(unp.SERV_PORT + 1)
+		sa.Addr = sys.Htonl(0x7f000001)
+		client := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		unp.Connect(client, &sa, sys.Sizeof(sa))
+		data := accept(datafd)
+		if unp.Fork() == 0 {
+			unp.Writen(connfd, fmt.Appendf(nil, "child %s", line))
+			os.Exit(0)
+		}
+		sys.Wait(nil)
+		unp.Close(data)
+		unp.Close(client)
+	}
+})

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
+)
+
+// Sigaction with what unp.Signal does not ask for.
+
+var _ = register("sa_mask", prints{Stdout: "USR1 begins\nUSR1 ends\nUSR2\n"}, func() { // the second signal waits for the first one's handler
+	act := sys.Sigaction_t{Handler: func(unix.Signal) {
+		fmt.Println("USR1 begins")
+		unix.Kill(unix.Getpid(), unix.SIGUSR2)
+		unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil)
+		fmt.Println("USR1 ends")
+	}}
+	sys.Sigaddset(&act.Mask, unix.SIGUSR2)
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("USR2") })
+	sys.Sigaction(unix.SIGUSR1, &act, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	sys.Sleep(0)
+	sys.Sleep(0)
+})
+
+var _ = register("SA_RESETHAND", prints{Stdout: "caught\nSIG_DFL\n", Status: 128 + 10}, func() { // the handler is called once
+	var now sys.Sigaction_t
+	act := sys.Sigaction_t{Handler: func(unix.Signal) { fmt.Println("caught") }, Flags: sys.SA_RESETHAND}
+	sys.Sigaction(unix.SIGUSR1, &act, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	sys.Sleep(0)
+	sys.Sigaction(unix.SIGUSR1, nil, &now)
+	fmt.Println(name(now.Handler))
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	sys.Sleep(10)
+	fmt.Println("survived")
+})
+
+var _ = register("SA_NOCLDWAIT", prints{Stdout: "child\n-1 no child processes\nchild\n-1 no child processes\n"}, func() { // leaves no zombies
+	act := sys.Sigaction_t{Handler: sys.SIG_DFL, Flags: sys.SA_NOCLDWAIT}
+	sys.Sigaction(unix.SIGCHLD, &act, nil)
+	for range 2 {
+		if unp.Fork() == 0 {
+			fmt.Println("child")
+			os.Exit(0)
+		}
+		fmt.Println(sys.Wait(nil)) // until the last has ended
+	}
+})
+
+var _ = register("SIGCHLD ignored", prints{Stdout: "child\n-1 no child processes\n"}, func() { // likewise
+	unp.Signal(unix.SIGCHLD, sys.SIG_IGN)
+	if unp.Fork() == 0 {
+		fmt.Println("child")
+		os.Exit(0)
+	}
+	fmt.Println(sys.Wait(nil))
+})
+
+var _ = register("SA_NOCLDSTOP", prints{Stdout: "0 1\n"}, func() { // a child that stops is no news; one that ends is
+	caught := 0
+	act := sys.Sigaction_t{Handler: func(unix.Signal) { caught++ }, Flags: sys.SA_NOCLDSTOP}
+	sys.Sigaction(unix.SIGCHLD, &act, nil)
+	var stat unix.WaitStatus
+	pid := unp.Fork()
+	if pid == 0 {
+		for {
+			sys.Pause()
+		}
+	}
+	sys.Kill(pid, unix.SIGSTOP)
+	for got, _ := sys.Waitpid(pid, &stat, unix.WUNTRACED); got < 0 || !stat.Stopped(); got, _ = sys.Waitpid(pid, &stat, unix.WUNTRACED) {
+	}
+	stopped := caught
+	sys.Kill(pid, unix.SIGKILL)
+	for caught == 0 {
+		sys.Pause()
+	}
+	fmt.Println(stopped, caught)
+})
+
+var _ = register("asked with nil", prints{Stdout: "SIG_DFL 0x0\nf 0x10000000 true false\nSIG_IGN\nf 0x10000000 true false\nSIG_IGN\n"}, func() {
+	var now sys.Sigaction_t
+	act := sys.Sigaction_t{Handler: func(unix.Signal) {}, Flags: sys.SA_RESTART}
+	sys.Sigaction(unix.SIGUSR1, nil, &now)
+	fmt.Printf("%s %#x\n", name(now.Handler), now.Flags)
+	sys.Sigaddset(&act.Mask, unix.SIGHUP)
+	sys.Sigaction(unix.SIGUSR1, &act, nil)
+	unp.Signal(unix.SIGUSR2, sys.SIG_IGN)
+	show := func() {
+		sys.Sigaction(unix.SIGUSR1, nil, &now)
+		fmt.Printf("%s %#x %v %v\n", name(now.Handler), now.Flags, sys.Sigismember(&now.Mask, unix.SIGHUP), sys.Sigismember(&now.Mask, unix.SIGINT))
+		sys.Sigaction(unix.SIGUSR2, nil, &now)
+		fmt.Println(name(now.Handler))
+	}
+	show()
+	if unp.Fork() == 0 {
+		show()
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+})
+
+var _ = register("sigaction refuses", prints{Stdout: "SIGKILL: invalid argument\nSIGSTOP: invalid argument\n0: invalid argument\n65: invalid argument\nSIGKILL asked: SIG_DFL <nil>\n"}, func() {
+	act := sys.Sigaction_t{Handler: func(unix.Signal) {}}
+	fmt.Println("SIGKILL:", sys.Sigaction(unix.SIGKILL, &act, nil))
+	fmt.Println("SIGSTOP:", sys.Sigaction(unix.SIGSTOP, &act, nil))
+	fmt.Println("0:", sys.Sigaction(0, &act, nil))
+	fmt.Println("65:", sys.Sigaction(65, &act, nil))
+	var now sys.Sigaction_t
+	err := sys.Sigaction(unix.SIGKILL, nil, &now)
+	fmt.Println("SIGKILL asked:", name(now.Handler), err)
+})
+
+var _ = register("set by a handler", prints{Stdout: "SIG_DFL\nSIG_IGN\n"}, func() { // C: SIG_IGN, SIG_IGN
+	done := false
+	sys.Keep(&done)
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, sys.SIG_IGN); done = true })
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	for !done {
+		sys.Pause()
+	}
+	if unp.Fork() == 0 {
+		fmt.Println(name(unp.Signal(unix.SIGUSR2, sys.SIG_DFL)))
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	fmt.Println(name(unp.Signal(unix.SIGUSR2, sys.SIG_DFL)))
+})
+
+var _ = register("pending when it is ignored", prints{Stdout: "0\n1\n"}, func() {
+	// SIG_IGN discards what is pending; but what comes while it is ignored and blocked stays pending
+	for _, first := range []string{"kill", "ignore"} {
+		var set, old unix.Sigset_t
+		caught := 0
+		handler := func(unix.Signal) { caught++ }
+		unp.Signal(unix.SIGUSR1, handler)
+		if first == "ignore" {
+			unp.Signal(unix.SIGUSR1, sys.SIG_IGN)
+		}
+		sys.Sigaddset(&set, unix.SIGUSR1)
+		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+		sys.Kill(sys.Getpid(), unix.SIGUSR1)
+		sys.Sleep(1)
+		if first == "kill" {
+			unp.Signal(unix.SIGUSR1, sys.SIG_IGN)
+		}
+		unp.Signal(unix.SIGUSR1, handler)
+		unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+		sys.Sleep(0)
+		fmt.Println(caught)
+	}
+})
