@@ -176,3 +176,48 @@ var _ = register("busy server refuses", prints{
 		sys.Wait(nil)
 	}
 })
+
+var _ = register("kept too much", prints{Stderr: "fork error: a child cannot be given a value of 200000000 bytes, but of up to 262144, as keep.go:<asks> asks\n", Status: 1}, func() {
+	much := make([]byte, 200_000_000)
+	sys.Keep(&much) // <asks>
+})
+
+var _ = register("kept and shared", prints{Stdout: "child 1 9\nparent 9 9\n"}, func() { // C: child 9 9
+	a := []int{1, 2}
+	b := a[:1]
+	sys.Keep(&a, &b)
+	sys.OnceFunc(func() {})
+	if unp.Fork() == 0 {
+		b[0] = 9
+		fmt.Println("child", a[0], b[0])
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	b[0] = 9
+	fmt.Println("parent", a[0], b[0])
+})
+
+var _ = register("socket of the first round, kept", prints{
+	Clients: []client{{"", "1 true true\n"}, {"", "2 true true\n"}, {"", "3 true true\n"}, {"", "4 true true\n"}},
+	Status:  terminated,
+}, func() {
+	var cliaddr, peer sys.SockaddrIn
+	clients, logfd := 0, -1
+	sys.Keep(&clients, &logfd)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		clients++
+		if logfd < 0 {
+			logfd = unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		}
+		clilen := sys.Sizeof(cliaddr)
+		connfd := unp.Accept(listenfd, &cliaddr, &clilen)
+		if unp.Fork() == 0 {
+			peerlen := sys.Sizeof(peer)
+			sys.Getpeername(connfd, &peer, &peerlen)
+			say(connfd, clients, peer == cliaddr, socketType(logfd) == "datagram")
+		}
+		unp.Close(connfd)
+		sys.Wait(nil)
+	}
+})

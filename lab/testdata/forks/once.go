@@ -1080,3 +1080,53 @@ func collect() {
 		}
 	}()
 }
+
+var _ = register("panic in Once", prints{Stdout: "recovered: x\nchild\nparent\n"}, func() { // from which main recovers
+	func() {
+		defer func() { fmt.Println("recovered:", recover()) }()
+		sys.OnceFunc(func() { panic("x") })
+	}()
+	if unp.Fork() == 0 {
+		fmt.Println("child")
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	fmt.Println("parent")
+})
+
+var _ = register("socket of the first round", prints{
+	Clients: []client{{"", "1 true true\n"}, {"", "2 true true\n"}, {"", "3 true true\n"}, {"", "4 true true\n"}, {"", "5 true true\n"}},
+	Status:  terminated,
+}, func() { // opened between a Once and Accept: each child has the number and the peer of its own round
+	var cliaddr, peer sys.SockaddrIn
+	clients, logfd := 0, -1
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		clients = sys.Once(func() int { return clients + 1 })
+		if logfd < 0 {
+			logfd = unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		}
+		clilen := sys.Sizeof(cliaddr)
+		connfd := unp.Accept(listenfd, &cliaddr, &clilen)
+		if unp.Fork() == 0 {
+			peerlen := sys.Sizeof(peer)
+			sys.Getpeername(connfd, &peer, &peerlen)
+			say(connfd, clients, peer == cliaddr, socketType(logfd) == "datagram")
+		}
+		unp.Close(connfd)
+		sys.Wait(nil)
+	}
+})
+
+var _ = register("value of 256 KB", prints{Stdout: "262144 120\n"}, func() {
+	b := sys.Once(func() []byte { return bytes.Repeat([]byte("x"), 256<<10) })
+	if unp.Fork() == 0 {
+		fmt.Println(len(b), b[len(b)-1])
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+})
+
+var _ = register("value of more", prints{Stderr: "fork error: a child cannot be given a value of 262145 bytes, but of up to 262144, as once.go:<asks> asks\n", Status: 1}, func() {
+	sys.Once(func() []byte { return make([]byte, 256<<10+1) }) // <asks>
+})

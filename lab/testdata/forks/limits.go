@@ -1,0 +1,250 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
+)
+
+// What the package comment of sys says under Limits, and what is limited by the kernel.
+
+var _ = register("few files", prints{Test: "TestFewDescriptors"}, func() { // how many descriptors the child may have, if it prints on its way
+	if _, err := fmt.Println("printed"); err != nil {
+		unp.ErrSys(err, "printf error")
+	}
+	if unp.Fork() == 0 {
+		if _, err := fmt.Println("child"); err != nil {
+			unp.ErrSys(err, "printf error")
+		}
+		os.Exit(0)
+	}
+	wait()
+	fmt.Println("parent")
+})
+
+var _ = register("distinct places", prints{Stdout: "1600 calls at 1600 places\n"}, func() { // 40 calls of a function of 40 calls
+	outer()
+	if unp.Fork() == 0 {
+		environ, _ := os.ReadFile("/proc/self/environ")
+		places := map[string]int{}
+		calls := 0
+		for line := range strings.Lines(string(environ)) {
+			if strings.Contains(line, "getpid()") {
+				place, _, _ := strings.Cut(line, " ")
+				places[place]++
+				calls++
+			}
+		}
+		fmt.Println(calls, "calls at", len(places), "places")
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+})
+
+//go:noinline
+func call() { sys.Getpid() }
+
+//go:noinline
+func inner() {
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+	call()
+}
+
+//go:noinline
+func outer() {
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+	inner()
+}
+
+var _ = register("ratio of many sockets", prints{Test: "TestInProportion"}, func() {
+	// prints how much longer a socket takes when there have been many
+	few := perSocket(3000)
+	perSocket(50_000)
+	fmt.Printf("%.2f\n", perSocket(3000)/few)
+})
+
+// perSocket returns how many seconds one of so many sockets takes, made and closed.
+func perSocket(n int) float64 {
+	runtime.GC()
+	began := time.Now()
+	for range n {
+		unp.Close(unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
+	}
+	return time.Since(began).Seconds() / float64(n)
+}
+
+var _ = register("ratio of accepts", prints{Test: "TestInProportion"}, func() {
+	// prints how much longer an accept takes when many calls have been made before
+	few := perAccept(300)
+	for range 40_000 {
+		sys.Lseek(0, 0, unix.SEEK_CUR)
+	}
+	fmt.Printf("%.2f\n", perAccept(300)/few)
+})
+
+// perAccept returns how many seconds one of so many connections takes.
+func perAccept(n int) float64 {
+	listenfd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	unp.Listen(listenfd, unp.LISTENQ)
+	var sa sys.SockaddrIn
+	salen := sys.Sizeof(sa)
+	sys.Getsockname(listenfd, &sa, &salen)
+	sa.Addr = sys.Htonl(0x7f000001)
+	to := &unix.SockaddrInet4{Port: int(sys.Ntohs(sa.Port)), Addr: sa.Addr}
+	runtime.GC()
+	began := time.Now()
+	for range n {
+		client, _ := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		unix.Connect(client, to)
+		unp.Close(accept(listenfd))
+		unix.Close(client)
+	}
+	took := time.Since(began).Seconds() / float64(n)
+	unp.Close(listenfd)
+	return took
+}
+
+var _ = register("privileges given up", prints{Test: "TestPrivileges", Stdout: "parent 65534: <nil>\nchild 65534: operation not permitted\n"}, func() { // C: child 65534: <nil>
+	// a root process that becomes nobody for a while
+	sys.OnceFunc(func() { unix.Setresuid(-1, 65534, -1) })
+	pid := unp.Fork()
+	if pid == 0 {
+		fmt.Printf("child %d: ", unix.Geteuid())
+		fmt.Println(unix.Setresuid(-1, 0, -1))
+		os.Exit(0)
+	}
+	fmt.Printf("parent %d: ", unix.Geteuid())
+	fmt.Println(unix.Setresuid(-1, 0, -1))
+	sys.Wait(nil)
+})
+
+var _ = register("set-user-ID", prints{Test: "TestPrivileges"}, func() {
+	n := sys.Once(func() int { return 1 })
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	fmt.Println("the result is", n, "and the descriptor", fd)
+	if unp.Fork() == 0 {
+		fmt.Println("child")
+	}
+})
+
+var _ = register("ld.so", prints{Test: "TestRunners"}, func() {
+	if unp.Fork() == 0 {
+		fmt.Println("child")
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	fmt.Println("parent")
+})
+
+var _ = register("closes all descriptors", prints{Test: "TestCrash"}, func() { // as daemons do; C: 0, and it prints
+	r, w, _ := os.Pipe()
+	go r.Read(make([]byte, 1)) // so that the runtime has descriptors of its own
+	for range 10 {
+		time.Sleep(time.Millisecond)
+	}
+	for fd := 3; fd < 64; fd++ {
+		if fd != int(w.Fd()) {
+			unix.Close(fd)
+		}
+	}
+	time.Sleep(10 * time.Millisecond)
+	fmt.Println("it runs")
+})
+
+var _ = register("program that may not be executed again", prints{Stderr: "fork error: Permission denied\n", Status: 1, Test: "TestPrivileges"}, func() { // C: the child runs
+	unix.Setresuid(65534, 65534, 65534)
+	if unp.Fork() == 0 {
+		fmt.Println("child")
+	}
+})
+
+var _ = register("path that execve does not take", prints{Under: []string{"prlimit", "--stack=600000"}, Stderr: "fork error: Argument list too long\n", Status: 1}, func() { // C: the child runs
+	for range 10_000 {
+		sys.Getpid()
+	}
+	if unp.Fork() == 0 {
+		fmt.Println("child")
+	}
+})
