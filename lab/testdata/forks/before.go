@@ -252,17 +252,6 @@ var _ = register("setitimer before", prints{Stdout: "child: 0 0, {100 0}\nparent
 	fmt.Println("parent:", rest.Interval.Sec, rest.Value.Sec >= 90 && old.Value.Sec >= 190)
 })
 
-var _ = register("alarm before", prints{Stdout: "child: 0, 60\nparent: 60\n"}, func() { // likewise
-	sys.Alarm(60)
-	old := sys.Alarm(60)
-	if unp.Fork() == 0 {
-		fmt.Printf("child: %d, %d\n", sys.Alarm(0), old)
-		os.Exit(0)
-	}
-	sys.Wait(nil)
-	fmt.Println("parent:", sys.Alarm(0))
-})
-
 var _ = register("slept before", prints{Stdout: "0 interrupted system call true\ntrue\n"}, func() {
 	var began, now unix.Timeval
 	sys.Gettimeofday(&began)

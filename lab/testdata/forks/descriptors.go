@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
@@ -211,3 +212,146 @@ var _ = register("free descriptors", prints{Stdout: freeDescriptors}, func() {
 // Whatever is open and what is free make 63.
 const freeDescriptors = "63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 " +
 	"63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 63 "
+
+var _ = register("sockets", prints{Stdout: "3 4\n3 4 3 stream datagram\n"}, func() {
+	a := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	b := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if unp.Fork() == 0 {
+		fmt.Println(a, b)
+		os.Exit(0)
+	}
+	wait()
+	unp.Close(a)
+	c := unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if unp.Fork() == 0 {
+		fmt.Println(a, b, c, socketType(b), socketType(c))
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("remade in the child", prints{Stdout: "3 3 datagram\n3 stream\n"}, func() {
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if unp.Fork() == 0 {
+		unp.Close(fd)
+		other := unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		if unp.Fork() == 0 {
+			fmt.Println(fd, other, socketType(other))
+			os.Exit(0)
+		}
+		wait()
+		os.Exit(0)
+	}
+	wait()
+	fmt.Println(fd, socketType(fd))
+})
+
+var _ = register("closed standard descriptors", prints{Status: 7}, func() {
+	unp.Close(0)
+	unp.Close(1)
+	unp.Close(2)
+	if unp.Fork() == 0 {
+		os.Exit(7)
+	}
+	var stat unix.WaitStatus
+	unix.Wait4(-1, &stat, 0, nil)
+	os.Exit(stat.ExitStatus())
+})
+
+var _ = register("close-on-exec", prints{Stdout: "3 stream\n"}, func() { // which a fork is not
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if unp.Fork() == 0 {
+		fmt.Println(fd, socketType(fd))
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("collected", prints{}, func() { // nothing that the child has not made itself
+	if unp.Fork() == 0 {
+		unix.CloseRange(3, 1023, 0)
+		last := 0
+		for last < 100 {
+			last = unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		}
+		for range 3 {
+			runtime.GC()
+			sys.Sleep(1)
+		}
+		for fd := 3; fd <= last; fd++ {
+			if socketType(fd) != "stream" {
+				fmt.Println(fd, socketType(fd))
+			}
+		}
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("socket 0", prints{Stdout: "0 stream\n"}, func() { // at the number of standard input
+	unp.Close(0)
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if unp.Fork() == 0 {
+		fmt.Println(fd, socketType(fd))
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("unix.Close", prints{Stdout: "the child runs\n"}, func() { // behind the back of unp
+	unix.Close(unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0))
+	if unp.Fork() == 0 {
+		fmt.Println("the child runs")
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("linger", prints{Stdout: "3 3 0 <nil>\n"}, func() { // of a socket that is closed, not of the one at its number
+	ling := unix.Linger{Onoff: 1}
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	unp.Setsockopt(fd, unix.SOL_SOCKET, unix.SO_LINGER, &ling)
+	unp.Close(fd)
+	again := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if unp.Fork() == 0 {
+		onoff, err := unix.GetsockoptInt(again, unix.SOL_SOCKET, unix.SO_LINGER)
+		fmt.Println(fd, again, onoff, err)
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("stale line", prints{Stdout: "true two\n"}, func() { // what a closed connection has left is not read from the next
+	var p [2]int
+	var line []byte
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	unix.Pipe(p[:])
+	unix.Dup2(p[0], fd)
+	unp.Writen(p[1], []byte("one\nleft\n"))
+	unp.Readline(fd, &line, unp.MAXLINE)
+	unix.Close(fd)
+	again := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	unix.Dup2(p[0], again)
+	unp.Writen(p[1], []byte("two\n"))
+	unp.Readline(again, &line, unp.MAXLINE)
+	fmt.Printf("%v %s", fd == again, line)
+})
+
+var _ = register("descriptor 63", prints{Stdout: "false\nfalse\n"}, func() {
+	used := func() bool { _, err := unix.FcntlInt(63, unix.F_GETFD, 0); return err == nil }
+	if unp.Fork() == 0 {
+		fmt.Println(used())
+		os.Exit(0)
+	}
+	wait()
+	fmt.Println(used())
+})
+
+var _ = register("log file", prints{Stderr: "in the child\n", Status: 13}, func() { // opened in the place of standard output
+	unp.Close(1)
+	sys.Open("log", unix.O_WRONLY|unix.O_CREAT|unix.O_APPEND, 0o600)
+	inChild(func() { fmt.Println("in the child") })
+	b, _ := os.ReadFile("log")
+	os.Stderr.Write(b)
+	os.Exit(len(b))
+})

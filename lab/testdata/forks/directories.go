@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
@@ -81,4 +82,24 @@ var _ = register("children in other directories", prints{Stdout: "child true\ngr
 	}
 	sys.Wait(nil)
 	show("parent")
+})
+
+var _ = register("chdir by unix", prints{Stdout: "/sub\n/sub\n"}, func() { // is made again by the child
+	sys.OnceFunc(func() { os.Mkdir("sub", 0o700) })
+	if err := unix.Chdir("sub"); err != nil {
+		unp.ErrSys(err, "chdir error")
+	}
+	for range 2 {
+		inChild(func() { dir, _ := os.Getwd(); fmt.Println(dir[strings.LastIndexByte(dir, '/'):]) })
+	}
+})
+
+var _ = register("start directory removed", prints{Stdout: "the child runs\n"}, func() { // the directory in which it started is gone
+	dir, _ := os.MkdirTemp("", "")
+	unix.Chdir(dir)
+	if len(os.Args) == 2 {
+		unix.Exec("/proc/self/exe", append(os.Args, "again"), os.Environ())
+	}
+	os.Remove(dir)
+	inChild(func() { fmt.Println("the child runs") })
 })

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 	_ "tcpcliserv/lab/testdata/forks/cleared"
@@ -66,4 +68,24 @@ var _ = register("files of no bytes", prints{Under: []string{"prlimit", "--fsize
 		sys.Wait(&stat)
 	}
 	os.Exit(stat.ExitStatus())
+})
+
+var _ = register("environment", prints{Under: []string{"env", "--ignore-environment", "A=1", "B=2"}, Stdout: "in the child: \"\"\nA=1\nB=2\nafter exec: 4\n"}, func() { // nothing of Fork reaches a program that the child starts
+	unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if unp.Fork() == 0 {
+		fmt.Printf("in the child: %q\n", os.Getenv("UNP_FORK"))
+		out, _ := exec.Command("/usr/bin/env").Output()
+		os.Stdout.Write(out)
+		syscall.Exec("/proc/self/exe", []string{os.Args[0], "exec"}, os.Environ())
+	}
+	wait()
+})
+
+var _ = register("exec", prints{Test: "environment"}, func() {
+	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if unp.Fork() == 0 {
+		os.Exit(0)
+	}
+	wait()
+	fmt.Println("after exec:", fd)
 })

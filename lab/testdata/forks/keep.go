@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
@@ -220,4 +224,196 @@ var _ = register("socket of the first round, kept", prints{
 		unp.Close(connfd)
 		sys.Wait(nil)
 	}
+})
+
+var _ = register("kept", prints{Clients: []client{{"", "1\n"}, {"", "2\n"}, {"", "3\n"}}, Status: terminated}, func() {
+	clients := 0
+	sys.Keep(&clients)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		clients++
+		if unp.Fork() == 0 {
+			say(connfd, clients)
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("kept and measured", prints{Test: "TestCounter"}, func() { // the lines of the child's path
+	clients := 0
+	sys.Keep(&clients)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		clients++
+		if unp.Fork() == 0 {
+			environ, _ := os.ReadFile("/proc/self/environ")
+			say(connfd, clients, bytes.Count(environ, []byte("\n")))
+		}
+		unp.Close(connfd)
+		sys.Wait(nil)
+	}
+})
+
+var _ = register("kept by turns", prints{Clients: []client{{"", "10\n"}, {"", "20\n"}, {"", "30\n"}}, Status: terminated}, func() { // at different places
+	clients := 0
+	sys.Keep(&clients)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		clients++
+		if clients%2 == 0 {
+			x := 10 * clients
+			sys.Keep(&x)
+			if unp.Fork() == 0 {
+				say(connfd, x)
+			}
+		} else {
+			x := 10 * clients
+			sys.Keep(&x)
+			if unp.Fork() == 0 {
+				say(connfd, x)
+			}
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("kept in the head", prints{Clients: []client{{"", "1\n"}, {"", "2\n"}, {"", "3\n"}}, Status: terminated}, func() {
+	listenfd := listen(unp.SERV_PORT)
+	for hit := 1; ; hit++ {
+		sys.Keep(&hit)
+		connfd := accept(listenfd)
+		if unp.Fork() == 0 {
+			say(connfd, hit)
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("kept before accept", prints{Clients: []client{{"", "1\n"}, {"", "2\n"}, {"", "3\n"}}, Status: terminated}, func() {
+	clients := 0
+	sys.Keep(&clients)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		clients++
+		connfd := accept(listenfd)
+		if unp.Fork() == 0 {
+			say(connfd, clients)
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("kept in some rounds", prints{Clients: []client{{"", "1 1\n"}, {"", "2 1\n"}, {"", "3 3\n"}}, Status: terminated}, func() {
+	clients, odd := 0, 0
+	sys.Keep(&clients, &odd)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		if clients++; clients%2 == 1 {
+			odd = clients
+		}
+		if unp.Fork() == 0 {
+			say(connfd, clients, odd)
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("pipes of each round", prints{Clients: []client{{"", "1\n"}, {"", "2\n"}, {"", "3\n"}}, Stdout: "bcd cd d \n"}, func() { // made before accept, and kept open
+	var pipes [3][2]int
+	clients := 0
+	sys.Keep(&pipes, &clients)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		var pipe [2]int
+		sys.Pipe(pipe[:])
+		connfd := accept(listenfd)
+		pipes[clients%3] = pipe
+		clients++
+		if unp.Fork() == 0 {
+			for _, p := range pipes[:clients] {
+				sys.Write(p[1], []byte{'a' + byte(clients)})
+			}
+			say(connfd, clients)
+		}
+		unp.Close(connfd)
+		sys.Wait(nil)
+		if clients == 3 {
+			for _, p := range pipes {
+				buf := make([]byte, 10)
+				n, _ := sys.Read(p[0], buf)
+				fmt.Printf("%s ", buf[:n])
+			}
+			fmt.Println()
+			os.Exit(0)
+		}
+	}
+})
+
+var _ = register("table of children", prints{Clients: []client{{"", "0\n"}, {"", "1\n"}, {"", "2\n"}}, Status: terminated}, func() {
+	var table []int
+	sys.Keep(&table)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		pid := unp.Fork()
+		if pid == 0 {
+			say(connfd, len(table))
+		}
+		table = append(table, pid)
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("kept of all types", prints{Stdout: "2 two true interrupted system call {0 2 true [0 0 0 0]}\n3 three\n2 two\n"}, func() {
+	n, s, b, err, p := 1, "one", []byte("one"), error(nil), point{X: 1}
+	sys.Keep(&n, &s, &b, &err, &p)
+	if sys.Once(func() bool { return true }) {
+		sys.OnceFunc(func() { n, s, b, err, p = 2, "two", nil, unix.EINTR, point{Y: 2, Valid: true} })
+	}
+	inChild(func() {
+		fmt.Printf("%d %s %v %v %v\n", n, s, b == nil, err, p)
+		n, s = 3, "three"
+		inChild(func() { fmt.Println(n, s) })
+	})
+	fmt.Println(n, s)
+})
+
+var _ = register("torn", prints{Stdout: "0\n"}, func() { // no handler runs in the middle of Fork
+	var first, last int
+	var forks atomic.Int32
+	between := make([]byte, 1<<18)
+	sys.Keep(&first, &between, &last)
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { first++; last++ })
+	parent := sys.Getpid()
+	if parent == unix.Getpid() {
+		go func() {
+			for n := int32(1); ; n++ { // each signal comes a little later in Fork
+				for forks.Load() < n {
+					runtime.Gosched()
+				}
+				for begin := time.Now(); time.Since(begin) < time.Duration(n)*20*time.Microsecond; {
+				}
+				unix.Kill(parent, unix.SIGUSR1)
+			}
+		}()
+	}
+	torn := 0
+	for range 100 {
+		forks.Add(1)
+		if unp.Fork() == 0 {
+			if first != last {
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
+		var stat unix.WaitStatus
+		for pid, _ := sys.Wait(&stat); pid < 0; pid, _ = sys.Wait(&stat) {
+		}
+		torn += stat.ExitStatus()
+	}
+	fmt.Println(torn)
 })

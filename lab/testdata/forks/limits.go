@@ -248,3 +248,22 @@ var _ = register("path that execve does not take", prints{Under: []string{"prlim
 		fmt.Println("child")
 	}
 })
+
+var _ = register("noexec", prints{Test: "TestWithoutProc", Stderr: "fork error: No such file or directory\n", Status: 1}, func() { // proc is empty
+	if err := unix.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
+		panic(err)
+	}
+	unp.Fork()
+})
+
+var _ = register("SIGSEGV", prints{Test: "TestCrash"}, func() {
+	unix.Kill(unix.Getpid(), unix.SIGSEGV)
+	sys.Sleep(100)
+})
+
+var _ = register("chroot", prints{Test: "TestWithoutProc", Stderr: "fork error: No such file or directory\n", Status: 1}, func() { // to where there is no /proc
+	if err := unix.Chroot(os.Args[2]); err != nil {
+		panic(err)
+	}
+	unp.Fork()
+})

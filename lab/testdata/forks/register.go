@@ -41,9 +41,12 @@ const terminated = 128 + 15
 
 var programs = map[string]*program{}
 
-// register names a program. It is called by the file in which the program stands.
-func register(name string, p prints, run func()) bool {
-	_, file, line, _ := runtime.Caller(1)
+// register names a program that stands where it is called.
+func register(name string, p prints, run func()) bool { return registerAt(2, name, p, run) }
+
+// registerAt names a program that stands so many calls above.
+func registerAt(calls int, name string, p prints, run func()) bool {
+	_, file, line, _ := runtime.Caller(calls)
 	theme := strings.TrimSuffix(filepath.Base(file), ".go")
 	if programs[name] != nil {
 		panic("two programs are named " + name)

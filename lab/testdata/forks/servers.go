@@ -240,3 +240,198 @@ var _ = register("peer's address", prints{
 		unp.Close(connfd)
 	}
 })
+
+var _ = register("peer", prints{Clients: []client{{"", "4 [127 0 0 1] true 16\n"}}}, func() { // the peer's address comes along
+	listenfd, cliaddr, clilen := listen(unp.SERV_PORT), sys.SockaddrIn{}, sys.Socklen(28)
+	connfd := unp.Accept(listenfd, &cliaddr, &clilen)
+	if unp.Fork() == 0 {
+		var peer sys.SockaddrIn
+		peerlen := sys.Sizeof(peer)
+		sys.Getpeername(connfd, &peer, &peerlen)
+		say(connfd, connfd, cliaddr.Addr, cliaddr.Port == peer.Port, clilen)
+	}
+	wait()
+})
+
+var _ = register("echo before", prints{Clients: []client{{"hello\n", "hello\n"}, {"again\n", "again\n"}}}, func() { // one client, then a child for the next
+	listenfd := listen(unp.SERV_PORT)
+	connfd := unp.Accept(listenfd, nil, nil)
+	unp.StrEcho(connfd)
+	unp.Close(connfd)
+	connfd = unp.Accept(listenfd, nil, nil)
+	if unp.Fork() == 0 {
+		unp.StrEcho(connfd)
+		os.Exit(0)
+	}
+	unp.Close(connfd)
+	wait()
+})
+
+var _ = register("leak", prints{Test: "TestLeak"}, func() { // without Close(connfd)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		if unp.Fork() == 0 {
+			unp.Close(listenfd)
+			unp.StrEcho(connfd)
+			os.Exit(0)
+		}
+	}
+})
+
+var _ = register("unix.Close(connfd)", prints{Test: "TestPathOfServer"}, func() {
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		if unp.Fork() == 0 {
+			unp.StrEcho(connfd)
+			os.Exit(0)
+		}
+		unix.Close(connfd)
+	}
+})
+
+var _ = register("two accepts", prints{Test: "TestPairsOfClients"}, func() { // a pair of clients for each child
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		one := accept(listenfd)
+		two := accept(listenfd)
+		if unp.Fork() == 0 {
+			unp.Writen(one, fmt.Appendf(nil, "first, at %d\n", one))
+			unp.Writen(two, fmt.Appendf(nil, "second, at %d\n", two))
+			os.Exit(0)
+		}
+		unp.Close(one)
+		unp.Close(two)
+	}
+})
+
+var _ = register("one line", prints{Test: "TestPairsOfClients"}, func() { // for two accepts
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		one, two := accept(listenfd), accept(listenfd)
+		if unp.Fork() == 0 {
+			unp.Writen(one, fmt.Appendf(nil, "first, at %d\n", one))
+			unp.Writen(two, fmt.Appendf(nil, "second, at %d\n", two))
+			os.Exit(0)
+		}
+		unp.Close(one)
+		unp.Close(two)
+	}
+})
+
+var _ = register("three accepts", prints{Test: "TestThreeAtOnce"}, func() { // in a loop, and then a child for all of them
+	listenfd := listen(unp.SERV_PORT)
+	var connfds []int
+	for range 3 {
+		connfds = append(connfds, accept(listenfd))
+	}
+	if unp.Fork() == 0 {
+		for _, connfd := range connfds {
+			unp.Writen(connfd, fmt.Appendln(nil, connfds))
+		}
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("late Close", prints{Test: "TestPathOfServer"}, func() { // of each connection when the next has come
+	listenfd, before := listen(unp.SERV_PORT), -1
+	for {
+		connfd := accept(listenfd)
+		if before >= 0 {
+			unp.Close(before)
+		}
+		before = connfd
+		if unp.Fork() == 0 {
+			unp.StrEcho(connfd)
+			os.Exit(0)
+		}
+	}
+})
+
+var _ = register("socket of each round", prints{Test: "TestPathOfServer"}, func() {
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		other := unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		connfd := accept(listenfd)
+		if unp.Fork() == 0 {
+			unp.StrEcho(connfd)
+			os.Exit(0)
+		}
+		unp.Close(connfd)
+		unp.Close(other)
+	}
+})
+
+var _ = register("two listen", prints{Test: "TestTwoPorts"}, func() { // on two ports, with a child for each
+	for i, fd := range []int{listen(9877), listen(9878)} {
+		if unp.Fork() == 0 {
+			for {
+				connfd := accept(fd)
+				unp.Writen(connfd, fmt.Appendln(nil, "child", i))
+				unp.Close(connfd)
+			}
+		}
+	}
+	wait()
+})
+
+var _ = register("prefork", prints{Test: "TestPrefork"}, func() { // children that accept on one socket, and fork in their turn
+	listenfd := listen(unp.SERV_PORT)
+	for i := range 3 {
+		if unp.Fork() == 0 {
+			for {
+				connfd := accept(listenfd)
+				if unp.Fork() == 0 {
+					unp.Writen(connfd, fmt.Appendln(nil, "child", i))
+					os.Exit(0)
+				}
+				unp.Close(connfd)
+				unix.Wait4(-1, nil, 0, nil)
+			}
+		}
+	}
+	wait()
+})
+
+var _ = register("greeting", prints{Clients: []client{{"", "greeting\nchild\n"}, {"", "greeting\nchild\n"}, {"", "greeting\nchild\n"}}, Status: terminated}, func() { // from the parent, once
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		unp.Writen(connfd, []byte("greeting\n"))
+		if unp.Fork() == 0 {
+			unp.Writen(connfd, []byte("child\n"))
+			os.Exit(0)
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("small letters", prints{Clients: []client{{"hello\n", "hello\n"}, {"hello\n", "hello\n"}, {"hello\n", "hello\n"}}, Status: terminated}, func() {
+	listenfd, err := sys.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	servaddr := sys.SockaddrIn{Family: unix.AF_INET, Port: sys.Htons(unp.SERV_PORT)}
+	if err != nil {
+		unp.ErrSys(err, "socket")
+	} else if err = sys.Bind(listenfd, &servaddr, sys.Sizeof(servaddr)); err != nil {
+		unp.ErrSys(err, "bind")
+	}
+	sys.Listen(listenfd, 5)
+	unp.Signal(unix.SIGCHLD, func(unix.Signal) { sys.Waitpid(-1, nil, unix.WNOHANG) })
+	for {
+		connfd, err := sys.Accept(listenfd, nil, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		pid, _ := sys.Fork()
+		if pid == 0 {
+			sys.Close(listenfd)
+			buf := make([]byte, 100)
+			for n, _ := sys.Read(connfd, buf); n > 0; n, _ = sys.Read(connfd, buf) {
+				sys.Write(connfd, buf[:n])
+			}
+			os.Exit(0)
+		}
+		sys.Close(connfd)
+	}
+})

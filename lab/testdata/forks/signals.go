@@ -247,3 +247,326 @@ var _ = register("all blocked at the start", prints{
 })
 
 const sigrtmin = unix.Signal(35)
+
+var _ = register("handler", prints{Stdout: "its status is 7\nits status is 6\n"}, func() { // the child's handler is its parent's
+	caught := make(chan bool, 1) // main may still be in Fork, which waits for the handler
+	unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+		wait()
+		caught <- true
+	})
+	if unp.Fork() == 0 {
+		if unp.Fork() == 0 {
+			os.Exit(7)
+		}
+		<-caught
+		os.Exit(6)
+	}
+	<-caught
+})
+
+var _ = register("default", prints{Stdout: defaults()}, func() { // but for the signals that stop, and those that Go's runtime or threads need
+	unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		switch signo {
+		case unix.SIGSTOP, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE, 32, 33, 34:
+			continue
+		}
+		if unp.Fork() == 0 {
+			unix.Kill(unix.Getpid(), signo)
+			os.Exit(0)
+		}
+		var stat unix.WaitStatus
+		unix.Wait4(-1, &stat, 0, nil)
+		if stat.Signaled() && stat.Signal() == signo {
+			fmt.Print(128+int(signo), " ")
+		} else {
+			fmt.Print(stat.ExitStatus(), " ")
+		}
+	}
+})
+
+var _ = register("caught", prints{Stdout: fmt.Sprintf("SigCgt:\t%016x\n", 1<<(7-1)|1<<(8-1)|1<<(11-1)|1<<(27-1)|1<<(33-1))}, func() { // from the start: SIGBUS, SIGFPE, SIGSEGV, SIGPROF and 33
+	printStatus("SigCgt")
+})
+
+var _ = register("dispositions", prints{Stdout: strings.Repeat("SIG_DFL SIG_IGN f\n", 6) + "SIG_DFL\n"}, func() {
+	f := func(unix.Signal) {}
+	for _, signo := range []unix.Signal{unix.SIGUSR1, unix.SIGCHLD, unix.SIGINT, unix.SIGPIPE, unix.SIGTSTP, 40} {
+		one := name(unp.Signal(signo, sys.SIG_IGN))
+		two := name(unp.Signal(signo, f))
+		fmt.Println(one, two, name(unp.Signal(signo, sys.SIG_DFL)))
+	}
+	fmt.Println(name(unp.Signal(unix.SIGHUP, f)))
+})
+
+var _ = register("the handler before", prints{Stdout: "1000\n"}, func() { // that was installed when the signal came
+	count := 0
+	for range 1000 {
+		by := ""
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { by = "f" })
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { by = "g" })
+		if by == "f" {
+			count++
+		}
+	}
+	fmt.Println(count)
+})
+
+var _ = register("default again", prints{Status: 128 + 10}, func() { // set by the handler, while the signal comes a second time
+	unp.Signal(unix.SIGUSR1, func(signo unix.Signal) {
+		unp.Signal(signo, func(unix.Signal) {})
+		unix.Kill(unix.Getpid(), signo)
+		unix.Nanosleep(&unix.Timespec{Nsec: 10e6}, nil)
+		unp.Signal(signo, sys.SIG_DFL)
+	})
+	unix.Kill(unix.Getpid(), unix.SIGUSR1)
+	sys.Sleep(0)
+	sys.Sleep(0)
+	fmt.Println("survived")
+})
+
+var _ = register("struck at once", prints{Stdout: strings.Repeat("its status is 11\n", 100)}, func() { // a child that is sent signals before it is there
+	var caught atomic.Int32 // two handlers may run at the same time
+	unp.Signal(unix.SIGUSR1, sys.SIG_IGN)
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { caught.Add(1) })
+	unp.Signal(unix.SIGALRM, func(unix.Signal) { caught.Add(10) })
+	for range 100 {
+		pid := unp.Fork()
+		if pid == 0 {
+			for caught.Load() < 11 {
+				sys.Sleep(1)
+			}
+			os.Exit(int(caught.Load()))
+		}
+		unix.Kill(pid, unix.SIGUSR1)
+		unix.Kill(pid, unix.SIGUSR2)
+		unix.Kill(pid, unix.SIGALRM)
+		wait()
+	}
+})
+
+var _ = register("signalled by a handler", prints{Stdout: "2\n"}, func() {
+	said := make(chan string, 2) // the handlers' order is the threads'
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { said <- "second handler" })
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		unix.Kill(unix.Getpid(), unix.SIGUSR2)
+		said <- "first handler"
+	})
+	unix.Kill(unix.Getpid(), unix.SIGUSR1)
+	sys.Sleep(0)
+	fmt.Println(len(said))
+})
+
+var _ = register("struck before Close", prints{Stdout: "caught\n"}, func() { // and handled after it
+	p, _ := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	var line []byte
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Writen(p[0], []byte("caught\n")) })
+	unix.Kill(unix.Getpid(), unix.SIGUSR1)
+	unp.Close(p[0])
+	unp.Readline(p[1], &line, unp.MAXLINE)
+	fmt.Printf("%s", line)
+})
+
+var _ = register("again while it runs", prints{Stdout: strings.Repeat("2 ", 20)}, func() { // the handler is called twice before main goes on
+	var calls atomic.Int32
+	begins := make(chan bool)
+	unp.Signal(unix.SIGUSR1, func(signo unix.Signal) {
+		if calls.Load() == 0 {
+			begins <- true
+			unix.Kill(unix.Getpid(), signo)
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: 30e6}, nil)
+		calls.Add(1)
+	})
+	for range 20 {
+		calls.Store(0)
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		<-begins
+		time.Sleep(10 * time.Millisecond)
+		sys.Sleep(0)
+		fmt.Print(calls.Load(), " ")
+	}
+})
+
+var _ = register("stands still", prints{Stdout: "line\n"}, func() { // at whatever main calls of unp while a handler runs
+	var ended atomic.Bool
+	begins := make(chan bool)
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		begins <- true
+		unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil)
+		ended.Store(true)
+	})
+	var line []byte
+	var ling unix.Linger
+	var other sys.SockaddrIn
+	listenfd, fd := listen(unp.SERV_PORT), unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	servaddr := sys.SockaddrIn{Family: unix.AF_INET, Port: sys.Htons(unp.SERV_PORT), Addr: sys.Htonl(0x7f000001)}
+	pair, _ := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	unix.Dup2(pair[1], 0)
+	for _, c := range []struct {
+		name string
+		call func()
+	}{
+		{"Socket", func() { unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0) }},
+		{"Bind", func() { other.Family = unix.AF_INET; unp.Bind(fd, &other, sys.Sizeof(other)) }},
+		{"Listen", func() { unp.Listen(listenfd, 5) }},
+		{"Connect", func() { unp.Connect(fd, &servaddr, sys.Sizeof(servaddr)) }},
+		{"Accept", func() { accept(listenfd) }},
+		{"Setsockopt", func() { unp.Setsockopt(fd, unix.SOL_SOCKET, unix.SO_LINGER, &ling) }},
+		{"Close", func() { unp.Close(fd) }},
+		{"Writen", func() { unp.Writen(pair[0], []byte("line\nline\n")) }},
+		{"Readline", func() { unp.Readline(pair[1], &line, unp.MAXLINE) }},
+		{"Fgets", func() { unp.Writen(pair[0], []byte("line\n")); unp.Fgets(&line, unp.MAXLINE, unp.Stdin) }},
+		{"Fputs", func() { unp.Fputs(nil, os.Stdout); unp.Fputs([]byte("line\n"), os.Stdout) }},
+		{"Sleep", func() { sys.Sleep(0) }},
+		{"Signal", func() { unp.Signal(unix.SIGUSR2, sys.SIG_IGN) }},
+	} {
+		ended.Store(false)
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		<-begins
+		time.Sleep(10 * time.Millisecond)
+		if c.call(); !ended.Load() {
+			fmt.Println(c.name, "goes on")
+		}
+		for !ended.Load() {
+			time.Sleep(time.Millisecond)
+		}
+	}
+})
+
+var _ = register("stands still at Fork", prints{Test: "TestStandsStillAtFork", Stdout: "ready\ntrue\n"}, func() {
+	var ended atomic.Bool
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		unix.Nanosleep(&unix.Timespec{Nsec: 600e6}, nil)
+		ended.Store(true)
+	})
+	fmt.Println("ready")
+	time.Sleep(300 * time.Millisecond)
+	if unp.Fork() == 0 {
+		os.Exit(0)
+	}
+	fmt.Println(ended.Load())
+})
+
+var _ = register("closed by a handler", prints{Test: "TestClosedByHandler", Stderr: "accept error: Bad file descriptor\n", Status: 1}, func() { // while main accepts on it
+	listenfd := listen(unp.SERV_PORT)
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Close(listenfd) })
+	accept(listenfd)
+})
+
+var _ = register("caught before the end", prints{Stderr: "caught\nthe end\n", Status: 1}, func() { // at the hands of ErrQuit
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		unix.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil)
+		unix.Write(2, []byte("caught\n"))
+	})
+	unix.Kill(unix.Getpid(), unix.SIGUSR1)
+	unp.ErrQuit("the end")
+})
+
+var _ = register("handler in the child", prints{Stdout: "caught\n"}, func() {
+	if unp.Fork() == 0 {
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { fmt.Println("caught") })
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		sys.Sleep(0)
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("ignored", prints{Under: []string{"bash", "-c", `trap "" TSTP TTIN TTOU; exec "$@"`, "bash"}, Stdout: fmt.Sprintf("SigIgn:\t%016x\n", 1<<(20-1)|1<<(21-1)|1<<(22-1))}, func() { // from the start
+	printStatus("SigIgn")
+})
+
+var _ = register("ready", prints{Stdout: "ready\n"}, func() { // the child sends its parent a signal
+	ready := false
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { ready = true })
+	parent := sys.Getpid()
+	if unp.Fork() == 0 {
+		unix.Kill(parent, unix.SIGUSR1)
+		os.Exit(0)
+	}
+	for !ready {
+		sys.Pause()
+	}
+	fmt.Println("ready")
+})
+
+var _ = register("executes", prints{Stdout: strings.Repeat(executed+strings.Replace(executed, "SigBlk:\t0000000000000000", "SigBlk:\t0000000000000200", 1), 2) + "SigBlk:\t0000000000000000\n"}, func() { // what main, its child, and their handlers execute blocks nothing
+	status := func() {
+		out, _ := exec.Command("grep", "-e", "SigBlk", "-e", "SigIgn", "/proc/self/status").Output() // a shell unblocks signals
+		fmt.Print(string(out))
+		out, _ = exec.Command("sh", "-c", "yes | head -n 1").CombinedOutput()
+		fmt.Print(string(out))
+	}
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { status() })
+	status()
+	sys.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) })
+	inChild(func() {
+		status()
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		sys.Sleep(0)
+		unix.Exec("/bin/grep", []string{"grep", "SigBlk", "/proc/self/status"}, nil)
+	})
+})
+
+var _ = register("ignored and inherited", prints{Under: []string{"bash", "-c", `trap "" HUP TSTP CONT; exec "$@"`, "bash"}, Stdout: "SIG_IGN SIG_IGN SIG_DFL SIG_IGN SIG_IGN\nSIG_IGN SIG_IGN\n"}, func() {
+	hup, tstp := name(unp.Signal(unix.SIGHUP, sys.SIG_DFL)), name(unp.Signal(unix.SIGTSTP, sys.SIG_IGN))
+	inChild(func() {
+		fmt.Println(hup, tstp, name(unp.Signal(unix.SIGHUP, sys.SIG_IGN)), name(unp.Signal(unix.SIGTSTP, sys.SIG_DFL)), name(unp.Signal(unix.SIGCONT, sys.SIG_DFL)))
+	})
+	fmt.Println(hup, tstp)
+})
+
+var _ = register("installed as it strikes", prints{}, func() { // a handler of the child calls Signal while the child starts its catchers
+	for range 15 {
+		done := make(chan bool, 10)
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, func(unix.Signal) { done <- true }) })
+		unp.Signal(unix.SIGUSR2, func(unix.Signal) { done <- true })
+		unp.Signal(unix.SIGALRM, func(unix.Signal) { done <- true })
+		pid := unp.Fork()
+		if pid == 0 {
+			sys.Sleep(0)
+			sys.OnceFunc(func() { unix.Kill(unix.Getpid(), unix.SIGUSR2) })
+			sys.Sleep(0)
+			<-done
+			os.Exit(len(done)) // each signal is handled once
+		}
+		unix.Kill(pid, unix.SIGUSR1)
+		wait()
+	}
+})
+
+var _ = register("a slow handler", prints{Stdout: "2 true\n"}, func() { // main sleeps while it runs, even if the signal comes again
+	var before, after unix.Rusage
+	runs := 0
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		if runs++; runs == 1 {
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			time.Sleep(500 * time.Millisecond)
+		}
+	})
+	unix.Kill(unix.Getpid(), unix.SIGUSR1)
+	time.Sleep(100 * time.Millisecond)
+	unix.Getrusage(unix.RUSAGE_THREAD, &before)
+	sys.Sleep(0)
+	unix.Getrusage(unix.RUSAGE_THREAD, &after)
+	used := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+	fmt.Println(runs, used < 100*time.Millisecond)
+})
+
+const executed = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\ny\n"
+
+// defaults is how a child ends that is sent each signal, if none is caught.
+func defaults() (statuses string) {
+	for signo := 1; signo <= 64; signo++ {
+		switch signo {
+		case 17, 18, 23, 27, 28: // CHLD, CONT, URG, PROF, WINCH
+			statuses += "0 "
+		case 7, 8, 11, 19, 20, 21, 22, 32, 33, 34: // not asked for
+		default:
+			statuses += fmt.Sprint(128+signo, " ")
+		}
+	}
+	return statuses
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"tcpcliserv/unp"
+	"tcpcliserv/unp/sys"
+)
+
+// Blocked signals.
+
+var _ = register("blocked", prints{Stdout: "0x200\n"}, func() { // the child blocks the signals that its parent blocks
+	var set, old unix.Sigset_t
+	set.Val[0] = 1 << (unix.SIGUSR1 - 1)
+	unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil)
+	if unp.Fork() == 0 {
+		unix.PthreadSigmask(unix.SIG_BLOCK, nil, &old)
+		fmt.Printf("%#x\n", old.Val[0])
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("all blocked", prints{Stdout: "it returns\n"}, func() { // and a handler installed meanwhile; Setuid concerns all threads
+	var all, old unix.Sigset_t
+	all.Val[0] = ^uint64(0)
+	unp.Sigprocmask(unix.SIG_SETMASK, &all, &old)
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
+	unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+	unix.Setuid(os.Getuid())
+	fmt.Println("it returns")
+})
+
+var _ = register("sigprocmask", prints{Stdout: "0 true 0 1 1\n"}, func() {
+	var set, old unix.Sigset_t
+	var caught atomic.Int32
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { caught.Add(1) })
+	kill := func() { unix.Kill(unix.Getpid(), unix.SIGUSR1) }
+	handled := func() int32 { // another thread may have taken the signal just now
+		for caught.Load() == 0 {
+			sys.Sleep(0)
+		}
+		return caught.Load()
+	}
+	set.Val[0] = 1 << (unix.SIGUSR1 - 1)
+	unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+	for range 3 {
+		sys.OnceFunc(kill)
+		sys.Sleep(0)
+	}
+	fmt.Print(caught.Load(), " ")
+	inChild(func() { // it has none pending, and blocks the same
+		var now unix.Sigset_t
+		unp.Sigprocmask(unix.SIG_BLOCK, nil, &now)
+		kill()
+		sys.Sleep(0)
+		before := caught.Load()
+		unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+		fmt.Print(now == set, " ", before, handled(), " ")
+	})
+	unp.Sigprocmask(unix.SIG_UNBLOCK, &set, nil)
+	fmt.Println(handled())
+})
+
+var _ = register("suspended", prints{Stdout: "true\n"}, func() { // SIGCHLD at its default calls no handler
+	var set, old unix.Sigset_t
+	var caught atomic.Bool
+	set.Val[0] = 1 << (unix.SIGCHLD - 1)
+	unp.Signal(unix.SIGALRM, func(unix.Signal) { caught.Store(true) })
+	unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+	pid := unp.Fork()
+	if pid == 0 {
+		os.Exit(0)
+	}
+	unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+	sys.Alarm(1)
+	sys.Sigsuspend(&old)
+	fmt.Println(caught.Load())
+})
+
+var _ = register("blocked at its default", prints{Stdout: "survived\n", Status: 128 + 15}, func() {
+	var set unix.Sigset_t
+	set.Val[0] = 1<<(unix.SIGTERM-1) | 1<<(unix.SIGCHLD-1)
+	unp.Sigprocmask(unix.SIG_BLOCK, &set, nil)
+	unix.Kill(unix.Getpid(), unix.SIGTERM)
+	sys.Sleep(0)
+	fmt.Println("survived")
+	unp.Sigprocmask(unix.SIG_UNBLOCK, &set, nil)
+	sys.Sleep(1)
+	fmt.Println("and survived")
+})
+
+var _ = register("list of children", prints{Stdout: "0 0\n"}, func() { // SIGCHLD is blocked around Fork, so that the handler finds each
+	var set, old unix.Sigset_t
+	list, unknown, ended := map[int]bool{}, 0, 0
+	unp.Signal(unix.SIGCHLD, func(unix.Signal) {
+		for pid, _ := sys.Waitpid(-1, nil, unix.WNOHANG); pid > 0; pid, _ = sys.Waitpid(-1, nil, unix.WNOHANG) {
+			if !list[pid] {
+				unknown++
+			}
+			delete(list, pid)
+			ended++
+		}
+	})
+	set.Val[0] = 1 << (unix.SIGCHLD - 1)
+	for range 20 {
+		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+		pid := unp.Fork()
+		if pid == 0 {
+			os.Exit(0)
+		}
+		sys.Sleep(0)
+		if len(os.Args) > 2 {
+			time.Sleep(5 * time.Millisecond)
+		}
+		list[pid] = true
+		unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+	}
+	unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+	for ended < 20 {
+		sys.Sigsuspend(&old)
+	}
+	unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+	fmt.Println(unknown, len(list))
+})
+
+var _ = register("sigsuspend", prints{Stdout: "2000\n"}, func() { // loses no signal, wherever it strikes
+	var set, old unix.Sigset_t
+	caught := 0
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { caught++ })
+	set.Val[0] = 1 << (unix.SIGUSR1 - 1)
+	unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+	told := make(chan bool)
+	go func() {
+		for range told {
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		}
+	}()
+	for n := 1; n <= 2000; n++ {
+		told <- true
+		for caught < n {
+			sys.Sigsuspend(&old)
+		}
+	}
+	fmt.Println(caught)
+})
+
+var _ = register("blocked by a handler", prints{Stdout: "0\ncaught\n"}, func() { // until it returns
+	var old unix.Sigset_t
+	set := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR2 - 1)}}
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("caught") })
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Sigprocmask(unix.SIG_BLOCK, &set, nil) })
+	unix.Kill(unix.Getpid(), unix.SIGUSR1)
+	sys.Sleep(0)
+	unp.Sigprocmask(unix.SIG_BLOCK, nil, &old)
+	fmt.Println(old.Val[0])
+	unix.Kill(unix.Getpid(), unix.SIGUSR2)
+	sys.Sleep(0)
+})
