@@ -299,7 +299,7 @@ func writtenServer(seed uint64) []*node {
 }
 
 // source is the function that is the server.
-func source(list []*node, number int) string {
+func sourceOf(list []*node, number int) string {
 	return fmt.Sprintf("func server%d() {\n%s%s}\n", number, variables, written(list, nil))
 }
 
@@ -336,7 +336,7 @@ func built(t *testing.T, servers [][]*node) (program string) {
 	}
 	code.WriteString("} }\n")
 	for i, s := range servers {
-		code.WriteString(source(s, i))
+		code.WriteString(sourceOf(s, i))
 	}
 	file := filepath.Join(dir, "servers.go")
 	if err := os.WriteFile(file, code.Bytes(), 0o644); err != nil {
@@ -450,7 +450,7 @@ func shrunk(t *testing.T, server []*node, why error) ([]*node, error) {
 			if !found {
 				break
 			}
-			if needsAll(source(s, 0)) {
+			if needsAll(sourceOf(s, 0)) {
 				shorter = append(shorter, s)
 			}
 		}
@@ -524,7 +524,7 @@ func TestGeneratedServers(t *testing.T) {
 			all += forks[i]
 			if err != nil {
 				least, why := shrunk(t, servers[i], err)
-				code, _ := format.Source([]byte(source(least, 0)))
+				code, _ := format.Source([]byte(sourceOf(least, 0)))
 				t.Errorf("again: go test -run TestGeneratedServers -servers 1 -seed %d\n%v\n%s%v", *firstSeed+uint64(from+i), err, code, why)
 			}
 		}
