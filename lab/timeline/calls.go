@@ -13,7 +13,7 @@ var (
 	onAnyDescriptor = []string{"socket", "socketpair", "wait4", "waitid", "poll", "ppoll", "select", "pselect6",
 		"clock_nanosleep", "pause", "rt_sigsuspend", "alarm", "kill"}
 	// slowCalls may block.
-	slowCalls = []string{"accept", "accept4", "connect", "read", "recvfrom", "recvmsg", "wait4", "waitid", "poll", "ppoll",
+	slowCalls = []string{"accept", "accept4", "connect", "read", "readv", "recvfrom", "recvmsg", "wait4", "waitid", "poll", "ppoll",
 		"select", "pselect6", "clock_nanosleep", "pause", "rt_sigsuspend"}
 	// names are those that the manual's section 3 or the book has for a call.
 	names = map[string]string{"clone": "fork", "clone3": "fork", "vfork": "fork", "rt_sigsuspend": "sigsuspend",
@@ -23,6 +23,7 @@ var (
 var (
 	descriptor = regexp.MustCompile(`^(-?\d+)(?:<(.*)>)?$`)
 	fdName     = regexp.MustCompile(`(\d)<(?:->|[^>])*>`)
+	unreadable = regexp.MustCompile(`0x[0-9a-f]+|\{.*\}`)
 	fieldName  = regexp.MustCompile(`\b[a-z]+_\w+=`)
 	address4   = regexp.MustCompile(`sin_port=htons\((\d+)\), sin_addr=inet_addr\("([^"]*)"\)`)
 	address6   = regexp.MustCompile(`sin6_port=htons\((\d+)\), .*inet_pton\(AF_INET6, "([^"]*)"`)
@@ -71,7 +72,7 @@ func (c *call) shown() bool {
 			return true
 		}
 	}
-	return (c.name == "read" || c.name == "write") && slices.Contains([]string{"0", "1", "2"}, fd)
+	return slices.Contains([]string{"read", "write", "readv", "writev"}, c.name) && slices.Contains([]string{"0", "1", "2"}, fd)
 }
 
 // slow tells whether a call may block.
@@ -103,7 +104,9 @@ func (c *call) text() string {
 		if c.detail != "" {
 			return c.head() + ": " + c.detail
 		}
-	case c.result == "0" && !c.slow() || !c.returned:
+	case !c.returned:
+		return c.head() + " …"
+	case c.result == "0" && !c.slow():
 		return c.head()
 	}
 	return fmt.Sprintf("%s = %d", c.head(), number(c.result))
@@ -130,7 +133,7 @@ func (c *call) mainArgs() []string {
 		return nil
 	case "socket":
 		return c.args[:min(2, len(c.args))]
-	case "bind", "connect":
+	case "bind", "connect", "getsockname", "getpeername":
 		return []string{fd, address(c.arg(1))}
 	case "accept", "accept4", "read", "recvfrom":
 		return []string{fd}
@@ -150,17 +153,17 @@ func (c *call) mainArgs() []string {
 		}
 		return fds
 	case "clock_nanosleep":
-		if m := seconds.FindStringSubmatch(c.arg(2)); m != nil && m[2] == "0" {
-			return []string{m[1]}
+		if m := seconds.FindStringSubmatch(c.arg(2)); m != nil && c.arg(1) == "0" {
+			return []string{strings.TrimSuffix(m[1]+"."+m[2], ".0")}
 		}
-		return []string{c.arg(2)}
+		return []string{c.arg(1)}
 	case "setsockopt":
 		return []string{fd, c.arg(2), fieldName.ReplaceAllString(c.arg(3), "")}
 	}
 	var list []string
 	for _, a := range c.args {
 		if a != "NULL" {
-			list = append(list, fdName.ReplaceAllString(a, "$1"))
+			list = append(list, unreadable.ReplaceAllString(fdName.ReplaceAllString(a, "$1"), "…"))
 		}
 	}
 	return list

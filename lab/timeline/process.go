@@ -152,9 +152,9 @@ func (proc *process) callBegins(c *call) {
 		proc.insert(begin)
 	case c.shown():
 		e := &event{at: c.from, call: c, text: c.text(), socket: proc.socket(c)}
-		e.wrote()
+		e.countBytes()
 		proc.insert(e)
-		proc.closes(c, e)
+		proc.changeSocket(c, e)
 	}
 }
 
@@ -189,7 +189,7 @@ func (proc *process) returns(begin *event, c *call) {
 	if c.name == "accept" || c.name == "accept4" {
 		e.socket = proc.accepted(c)
 	}
-	e.read()
+	e.countBytes()
 	proc.insert(e)
 }
 
@@ -227,7 +227,7 @@ func (proc *process) end() {
 	proc.ended = true
 	last := proc.events[len(proc.events)-1]
 	for _, s := range proc.sockets {
-		s.released(proc, last)
+		s.releases[proc] = last
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -58,7 +59,7 @@ func (proc *process) accepted(c *call) *socket {
 // socket returns the one on which a call is made.
 func (proc *process) socket(c *call) *socket {
 	fd, name := c.fd()
-	if !strings.HasPrefix(name, "TCP") && !strings.HasPrefix(name, "socket:") {
+	if !strings.HasPrefix(name, "TCP") && !strings.HasPrefix(name, "UNIX") && !strings.HasPrefix(name, "socket:") {
 		return nil
 	}
 	s := proc.sockets[fd]
@@ -75,8 +76,8 @@ func (proc *process) socket(c *call) *socket {
 	return s
 }
 
-// closes notes what a call does to its socket besides sending and receiving.
-func (proc *process) closes(c *call, e *event) {
+// changeSocket notes what a call does to its socket besides sending and receiving.
+func (proc *process) changeSocket(c *call, e *event) {
 	s := e.socket
 	if s == nil {
 		return
@@ -85,7 +86,7 @@ func (proc *process) closes(c *call, e *event) {
 	case "close":
 		fd, _ := c.fd()
 		delete(proc.sockets, fd)
-		s.released(proc, e)
+		s.releases[proc] = e
 	case "listen":
 		s.listens = e
 	case "shutdown":
@@ -95,30 +96,23 @@ func (proc *process) closes(c *call, e *event) {
 	}
 }
 
-func (s *socket) released(by *process, e *event) { s.releases[by] = e }
+var (
+	sendCalls    = []string{"write", "writev", "sendto", "sendmsg"}
+	receiveCalls = []string{"read", "readv", "recvfrom", "recvmsg"}
+)
 
-// wrote counts what a call has written to its socket.
-func (e *event) wrote() {
-	if e.socket == nil {
+// countBytes adds what a call has sent or received to what its socket has.
+func (e *event) countBytes() {
+	s := e.socket
+	if s == nil {
 		return
 	}
-	switch e.call.name {
-	case "write", "sendto", "sendmsg", "writev":
-		e.socket.written += max(number(e.call.result), 0)
-		e.offset = e.socket.written
+	if slices.Contains(sendCalls, e.call.name) {
+		s.written += max(number(e.call.result), 0)
+		e.offset = s.written
+	} else if slices.Contains(receiveCalls, e.call.name) {
+		s.read += max(number(e.call.result), 0)
+		e.offset = s.read
 	}
-	e.socket.events = append(e.socket.events, e)
-}
-
-// read counts what a call has read from its socket.
-func (e *event) read() {
-	if e.socket == nil {
-		return
-	}
-	switch e.call.name {
-	case "read", "recvfrom", "recvmsg", "readv":
-		e.socket.read += max(number(e.call.result), 0)
-		e.offset = e.socket.read
-	}
-	e.socket.events = append(e.socket.events, e)
+	s.events = append(s.events, e)
 }
