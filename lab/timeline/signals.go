@@ -94,7 +94,7 @@ var defaults = map[string]string{
 // gets takes a signal.
 func (proc *process) gets(s *signal) {
 	a := proc.actions[s.name]
-	if a.caught {
+	if a.caught || runtimeSignal(s.name) {
 		proc.thread(s.pid).depth++ // until rt_sigreturn
 	}
 	if proc.ended || runtimeSignal(s.name) {

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the pictures in testdata anew")
 
 // records are of real runs: tcpserv04 and tcpcli01, in Go and in C; tcpserv02, which EINTR ends;
 // a server's host that crashes.
-var records = []string{"go", "c", "eintr", "lost"}
+var records = []string{"go", "c", "eintr", "thread", "reset", "poll", "lost"}
 
 func loadRecord(t testing.TB, name string) *timeline {
 	t.Helper()
