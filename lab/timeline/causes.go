@@ -84,7 +84,7 @@ func (t *timeline) findCauses(p *process, i int, e *event) {
 		t.signalCauses(p, e)
 	case e.call == nil || e.slow || e.call.errno == "EINTR":
 	case e.begin != nil:
-		t.returnCauses(p, i, e)
+		t.returnCauses(p, e)
 	case e.call.errno == "EPIPE" || e.call.errno == "ECONNRESET":
 		e.after(e.socket.received(reset))
 	case e.call.name == "wait4":
@@ -148,7 +148,7 @@ func (t *timeline) signalCauses(p *process, e *event) {
 }
 
 // returnCauses finds what has let a call return that may block.
-func (t *timeline) returnCauses(p *process, i int, e *event) {
+func (t *timeline) returnCauses(p *process, e *event) {
 	known := false
 	switch c := e.call; c.name {
 	case "connect":
@@ -160,7 +160,7 @@ func (t *timeline) returnCauses(p *process, i int, e *event) {
 	case "poll", "ppoll", "select", "pselect6":
 		known = p.readyCauses(e)
 	default:
-		known = e.after(e.socket.receivedFor(e)) || p.readable(i, c)
+		known = e.after(e.socket.receivedFor(e))
 	}
 	e.outside = e.outside || !known
 }
@@ -238,21 +238,6 @@ func (p *process) socketAt(fd string, e *event) *socket {
 		}
 	}
 	return nil
-}
-
-// readable tells whether the process has just been told that a call would not block.
-func (p *process) readable(i int, c *call) bool {
-	fd, _ := c.fd()
-	for _, before := range slices.Backward(p.events[:i-1]) {
-		if before.begin == nil {
-			continue
-		} else if ready := before.call.ready(); ready != nil {
-			return slices.Contains(ready, fd)
-		} else if n, _ := before.call.fd(); n == fd {
-			return false
-		}
-	}
-	return false
 }
 
 // findCauses finds what the segments of an end have to wait for.
