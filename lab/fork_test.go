@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -11,79 +12,23 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// forks starts the program in testdata that does what its argument says.
-func forks(t *testing.T, program ...string) *process {
-	return start(t, "forks", program...)
-}
+// What it takes more to see of the programs in testdata/forks than to start them.
 
-// A listing that a reader has changed prints what the same change prints in C.
-func TestChangedListings(t *testing.T) {
-	if !onOwnHost(t) {
-		return
-	}
-	defaults := ""
-	for signo := 1; signo <= 64; signo++ {
-		switch signo {
-		case 17, 18, 23, 27, 28: // CHLD, CONT, URG, PROF, WINCH
-			defaults += "0 "
-		case 7, 8, 11, 19, 20, 21, 22, 32, 33, 34: // not asked for
-		default:
-			defaults += fmt.Sprint(128+signo, " ")
-		}
-	}
-	for program, stdout := range map[string]string{
-		"two":                     "first child\nsecond child\n",
-		"loop":                    "child 0\nchild 1\nchild 2\n",
-		"tree":                    "child 0 of child 0\nchild 1 of child 0\nchild 0\nchild 0 of child 1\nchild 1 of child 1\nchild 1\n",
-		"sockets":                 "3 4\n3 4 3 stream datagram\n",
-		"remade in the child":     "3 3 datagram\n3 stream\n",
-		"grandchildren":           "great-grandchild: 3 3 4 bad file descriptor stream\nits status is 3\nits status is 2\nits status is 1\nparent: 3\n",
-		"linger":                  "3 3 0 <nil>\n",
-		"socket 0":                "0 stream\n",
-		"close-on-exec":           "3 stream\n",
-		"collected":               "",
-		"caught while it echoes":  "caught\nStrEcho returns\n",
-		"caught while it reads":   "caught\nReadline returns line\n",
-		"signalled by a handler":  "2\n",
-		"again while it runs":     strings.Repeat("2 ", 20),
-		"unix.Close":              "the child runs\n",
-		"arguments":               "the child runs\n",
-		"blocked":                 "0x200\n",
-		"handler":                 "its status is 7\nits status is 6\n",
-		"handler in the child":    "caught\n",
-		"default":                 defaults,
-		"dispositions":            strings.Repeat("SIG_DFL SIG_IGN f\n", 6) + "SIG_DFL\n",
-		"the handler before":      "1000\n",
-		"struck at once":          strings.Repeat("its status is 11\n", 100),
-		"sleep a second":          "left: 0\n",
-		"struck before Close":     "caught\n",
-		"installed as it strikes": "",
-		"stale line":              "true two\n",
-		"caught":                  fmt.Sprintf("SigCgt:\t%016x\n", 1<<(7-1)|1<<(8-1)|1<<(11-1)|1<<(27-1)|1<<(33-1)), // BUS, FPE, SEGV, PROF, 33
-	} {
-		t.Run(program, func(t *testing.T) { forks(t, program).ends(0, stdout, "") })
-	}
-	forks(t, "closed standard descriptors").ends(7, "", "")
-	forks(t, "caught before the end").ends(1, "", "caught\nthe end\n")
-}
-
-// What main prints before Fork is not printed again by the child. A writer that
-// main made before Fork works in the child too.
+// What main prints before Fork is not printed again by the child.
 func TestPrintedOnce(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	forks(t, "printers").ends(0, "once\nonce by Fputs\nchild\n",
-		"once on standard error\nonce by println\nchild on standard error\n")
-	srv := server(t, "forks", "prints")
+	srv := forkingServer(t, "prints")
 	want := "before socket\nafter listen\n"
 	for range 3 {
-		client(t, "tcpcli01", srv)
+		client(t, "tcpcli01", srv.process)
 		want += "after accept\nin the child\n"
 	}
 	srv.printed(want)
@@ -96,7 +41,7 @@ func TestDaemon(t *testing.T) {
 	}
 	p := forks(t, "daemon")
 	p.end()
-	p.printed("the daemon's parent is 1\n")
+	p.printed(p.program.Prints.Stdout)
 }
 
 // A server that forgets Close(connfd) serves every client, and keeps the end of
@@ -105,9 +50,9 @@ func TestLeak(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	srv := server(t, "forks", "leak")
+	srv := forkingServer(t, "leak")
 	for n := 1; n <= 20; n++ {
-		cli := client(t, "tcpcli01", srv)
+		cli := client(t, "tcpcli01", srv.process)
 		cli.stdin.Close()
 		await(t, "CLOSE_WAIT for each client", func() bool {
 			local, _ := tcpStates()
@@ -130,7 +75,7 @@ func said(t *testing.T, port int) string {
 }
 
 // noTimeWait lets the next server have the port at once.
-func noTimeWait(t *testing.T) {
+func noTimeWait(t testing.TB) {
 	t.Helper()
 	needsHost(t, "it sets net.ipv4.tcp_max_tw_buckets")
 	if out, err := tool(t, "sysctl", "-qw", "net.ipv4.tcp_max_tw_buckets=0").CombinedOutput(); err != nil {
@@ -138,15 +83,15 @@ func noTimeWait(t *testing.T) {
 	}
 }
 
-// Servers that differ from the listing in where they accept and fork.
-func TestChangedServers(t *testing.T) {
+// A server that accepts twice in each round, before it forks.
+func TestPairsOfClients(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
 	noTimeWait(t)
-	for _, program := range []string{"two accepts", "one line"} {
-		t.Run(program, func(t *testing.T) {
-			server(t, "forks", program)
+	for _, name := range []string{"two accepts", "one line"} {
+		t.Run(name, func(t *testing.T) {
+			srv := forkingServer(t, name)
 			for range 3 {
 				first, err := dial()
 				if err != nil {
@@ -159,81 +104,112 @@ func TestChangedServers(t *testing.T) {
 					t.Errorf("first client: %q", b)
 				}
 			}
+			killSession(srv.pid())
 		})
 		awaitFreePort(t)
 	}
-	t.Run("three accepts", func(t *testing.T) {
-		server(t, "forks", "three accepts")
-		var conns [2]*net.TCPConn
-		for i := range conns {
-			var err error
-			if conns[i], err = dial(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		third := said(t, 9877)
-		for _, conn := range conns {
-			if b, _ := io.ReadAll(conn); string(b) != "[4 5 6]\n" || third != "[4 5 6]\n" {
-				t.Errorf("%q and %q", b, third)
-			}
-		}
-	})
-	awaitFreePort(t)
-	t.Run("two listen", func(t *testing.T) {
-		srv := start(t, "forks", "two listen")
-		await(t, "two children", func() bool { return len(children(srv.pid())) == 2 })
-		for i, port := range []int{9877, 9878} {
-			for range 2 {
-				if got, want := said(t, port), fmt.Sprintln("child", i); got != want {
-					t.Errorf("port %d: %q, want %q", port, got, want)
-				}
-			}
-		}
-	})
-	awaitFreePort(t)
-	t.Run("prefork", func(t *testing.T) {
-		srv := start(t, "forks", "prefork")
-		await(t, "three children in accept", func() bool {
-			list := children(srv.pid())
-			return len(list) == 3 && !slices.ContainsFunc(list, func(s procStat) bool { return !inCall(s.pid, unix.SYS_ACCEPT) })
-		})
-		seen := map[string]int{}
-		for range 30 {
-			seen[said(t, 9877)]++
-		}
-		if len(seen) != 3 || seen["child 0\n"]+seen["child 1\n"]+seen["child 2\n"] != 30 {
-			t.Errorf("served by %v", seen)
-		}
-	})
-	awaitFreePort(t)
-	t.Run("greeting", func(t *testing.T) {
-		server(t, "forks", "greeting")
-		for range 3 {
-			if got := said(t, 9877); got != "greeting\nchild\n" {
-				t.Errorf("%q", got)
-			}
-		}
-	})
-	awaitFreePort(t)
-	t.Run("echo before", func(t *testing.T) {
-		srv := server(t, "forks", "echo before")
-		for range 2 {
-			cli := client(t, "tcpcli01", nil)
-			cli.stdin.Close()
-			cli.ends(0, "hello\n", "")
-		}
-		srv.ends(0, "", "")
-	})
-	awaitFreePort(t)
-	t.Run("peer", func(t *testing.T) { // the child knows its address without asking the kernel
-		srv := server(t, "forks", "peer")
-		conn, err := dial()
+}
+
+// A server that accepts three times in a loop, before it forks once.
+func TestThreeAtOnce(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	forkingServer(t, "three accepts")
+	var conns [2]*net.TCPConn
+	for i := range conns {
+		var err error
+		conns[i], err = dial()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-		srv.ends(0, fmt.Sprintf("4 [127 0 0 1] %d 16\n", conn.LocalAddr().(*net.TCPAddr).Port), "")
+	}
+	third := said(t, 9877)
+	for _, conn := range conns {
+		if b, _ := io.ReadAll(conn); string(b) != "[4 5 6]\n" || third != "[4 5 6]\n" {
+			t.Errorf("%q and %q", b, third)
+		}
+	}
+}
+
+// A server with a child for each of its two ports.
+func TestTwoPorts(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	srv := forks(t, "two listen")
+	await(t, "two children", func() bool { return len(children(srv.pid())) == 2 })
+	for i, port := range []int{9877, 9878} {
+		for range 2 {
+			if got, want := said(t, port), fmt.Sprintln("child", i); got != want {
+				t.Errorf("port %d: %q, want %q", port, got, want)
+			}
+		}
+	}
+}
+
+// Three children accept on one socket, and fork in their turn.
+func TestPrefork(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	srv := forks(t, "prefork")
+	await(t, "three children in accept", func() bool {
+		list := children(srv.pid())
+		return len(list) == 3 && !slices.ContainsFunc(list, func(s procStat) bool { return !inCall(s.pid, unix.SYS_ACCEPT) })
 	})
+	seen := map[string]int{}
+	for range 30 {
+		seen[said(t, 9877)]++
+	}
+	if len(seen) != 3 || seen["child 0\n"]+seen["child 1\n"]+seen["child 2\n"] != 30 {
+		t.Errorf("served by %v", seen)
+	}
+}
+
+// A session of FTP: its child keeps the name of the user and the directory, while a child of
+// its own sends each file. What the client sends ahead is not lost.
+func TestFTP(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	srv := forksCommand(t, "FTP")
+	for name, content := range map[string]string{"one": "the first file\n", "sub/one": "the second file\n"} {
+		os.MkdirAll(filepath.Join(srv.cmd.Dir, filepath.Dir(name)), 0o700)
+		if err := os.WriteFile(filepath.Join(srv.cmd.Dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	srv.start()
+	srv.accepts()
+	for _, user := range []string{"alice", "bob"} {
+		control := srv.dial()
+		defer control.Close()
+		fmt.Fprintf(control, "USER %s\nPASV\n", user)
+		got := ""
+		for _, content := range []string{"the first file\n", "the second file\n"} {
+			var port, code int
+			if got == "" {
+				fmt.Fscanln(control, &code)
+			}
+			if n, err := fmt.Fscanln(control, &code, &port); n != 2 || code != 227 {
+				t.Fatalf("PASV: %d %d, %v", code, port, err)
+			}
+			data, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer data.Close()
+			fmt.Fprint(control, "RETR one\n")
+			b, _ := io.ReadAll(data)
+			if got = string(b); got != user+" gets "+content {
+				t.Errorf("RETR: %q, standard error %q", got, srv.err.String())
+			}
+			fmt.Fscanln(control, &code)
+			fmt.Fprint(control, "CWD sub\nPASV\n")
+			fmt.Fscanln(control, &code)
+		}
+	}
 }
 
 // The path of a server does not grow with its connections, however it closes them.
@@ -273,137 +249,227 @@ func TestPathOfServer(t *testing.T) {
 	}
 }
 
-// While a handler runs, main stands still at its next call of unp.
-func TestMainStandsStill(t *testing.T) {
+// Main stands still at Fork while a handler runs.
+func TestStandsStillAtFork(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	forks(t, "stands still").ends(0, "line\n", "")
 	p := forks(t, "stands still at Fork")
 	p.printed("ready\n")
 	p.signal(unix.SIGUSR1)
-	p.ends(0, "ready\ntrue\n", "")
+	p.endsAsListed()
 }
 
-// Where Go differs from C, it does so as README.md says.
-func TestDifferences(t *testing.T) {
+// What a handler has counted in a variable that nobody keeps, the child does not have.
+func TestCountedByHandler(t *testing.T) {
 	if !onOwnHost(t) {
 		return
-	}
-	for program, stdout := range map[string]string{
-		"repeated":           "false false true no child processes\n",             // C: true true false <nil>
-		"written again":      "written\nslept again: true\n",                      // C: written, slept again: false
-		"closed again":       "3 3 bad file descriptor\n",                         // C: 3 3 stream
-		"two handlers":       "met\n",                                             // C: never
-		"outside unp":        "main goes on\nthe handler ends\nmain has waited\n", // C: main never goes on
-		"blocked by main":    "true\n",                                            // C: the signal stays pending
-		"SIGPROF":            "slept\n",                                           // C: caught, slept
-		"terminated at once": "true\n",                                            // C: false
-	} {
-		t.Run(program, func(t *testing.T) { forks(t, program).ends(0, stdout, "") })
 	}
 	p := forks(t, "counted by a handler")
 	p.end()
 	if out := p.out.String(); !strings.Contains(out, "in the child: 0\n") || !strings.Contains(out, "in the parent: 1\n") { // C: 1, 1
 		t.Errorf("counted by a handler: %q", out)
 	}
-	p = command(t, "forks", "SIGURG")
-	p.cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=0")
-	p.start().ends(0, "caught\n", "")              // C: never
-	forks(t, "SIGCHLD").ends(128+9, "slept\n", "") // C: caught, slept
-	program := filepath.Join(bin, "forks")
-	start(t, "bash", "-c", `trap "" HUP INT TERM; exec "$0" inherited`, program).ends(0, "SIG_IGN\nSIG_IGN\nSIG_DFL\n", "")                                  // C: the third too
-	start(t, "bash", "-c", `trap "" TSTP TTIN TTOU; exec "$0" ignored`, program).ends(0, fmt.Sprintf("SigIgn:\t%016x\n", 1<<(20-1)|1<<(21-1)|1<<(22-1)), "") // as in C
-	start(t, "prlimit", "--nofile=64:256", program, "files").ends(0, "true 256\n", "")                                                                       // C: false 256
-	start(t, "prlimit", "--nofile=256", program, "two").ends(0, "first child\nsecond child\n", "")                                                           // as in C
+}
 
-	p = forks(t, "set by a handler")
-	await(t, "it sleeps", func() bool { return inCall(p.pid(), unix.SYS_CLOCK_NANOSLEEP) })
-	quiet(t, p.pid())
-	p.signal(unix.SIGUSR1)
-	p.ends(0, "SIG_DFL\nSIG_IGN\n", "") // C: SIG_IGN, SIG_IGN
-
-	srv := server(t, "forks", "round", filepath.Join(t.TempDir(), "first"))
+// What a round of a server has set, and nobody keeps, later children do not have.
+func TestSetInARound(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	srv := forkingServer(t, "round", filepath.Join(t.TempDir(), "first"))
 	for range 3 {
-		client(t, "tcpcli01", srv)
+		client(t, "tcpcli01", srv.process)
 	}
 	srv.printed("1 SIG_DFL\n1 SIG_DFL\n1 SIG_DFL\n") // C: 1 SIG_IGN, 2 SIG_IGN, 3 SIG_IGN
 }
 
-// The child's environment is its parent's, and what it starts starts afresh.
-func TestForkEnvironment(t *testing.T) {
+// Without /proc there is no Fork.
+func TestWithoutProc(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	p := command(t, "forks", "environment")
-	p.cmd.Env = []string{"A=1", "B=2"}
-	p.start().ends(0, "in the child: \"\"\nA=1\nB=2\nafter exec: 4\n", "")
+	needsHost(t, "it mounts a file system")
+	p := forksCommand(t, "noexec")
+	p.cmd.Args = append([]string{"unshare", "--mount"}, p.cmd.Args...)
+	p.cmd.Path = tool(t, "unshare").Path
+	p.start()
+	p.endsAsListed()
+	forks(t, "chroot", t.TempDir()).endsAsListed()
 }
 
-// Where Fork cannot do what it does in C, it says so, and names the lines.
-func TestForkErrors(t *testing.T) {
+// What ends a program in Go, ends it with the runtime's words.
+func TestCrash(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	source, err := os.ReadFile("testdata/forks/forks.go")
+	for name, says := range map[string]string{
+		"SIGSEGV":                "\ngoroutine 1 ", // C: 139
+		"handler that panics":    "panic: the handler's",
+		"SIG_IGN called":         "panic: SIG_IGN is a disposition, and cannot be called",
+		"closes all descriptors": "fatal error: ", // C: it runs
+	} {
+		p := forks(t, name)
+		if status := p.end(); status != 2 || !strings.Contains(p.err.String(), says) {
+			t.Errorf("%s: status %d, %q", name, status, p.err.String())
+		}
+	}
+}
+
+// With few descriptors left, Fork works or says so; whatever it prints on its way, and
+// wherever there is room for its own.
+func TestFewDescriptors(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	failed, worked := 0, 0
+	for _, limit := range []int{3, 4, 5, 6, 7, 8, 16, 32, 33, 58, 59, 60, 61, 62, 63, 64, 65, 66, 256} {
+		p := start(t, "prlimit", fmt.Sprint("--nofile=", limit), filepath.Join(bin, "forks"), "few files")
+		switch status := p.end(); {
+		case status == 1 && limit < 6 && p.out.String() == "printed\n" && p.err.String() == "fork error: Too many open files\n":
+			failed++
+		case status == 0 && p.out.String() == "printed\nchild\nparent\n" && p.err.String() == "":
+			worked++
+		default:
+			t.Errorf("with %d descriptors: status %d, %q, %q", limit, status, p.out.String(), p.err.String())
+		}
+	}
+	if failed == 0 || worked == 0 {
+		t.Errorf("failed %d times, worked %d times", failed, worked)
+	}
+}
+
+// A program that runs with the privileges of another user believes nothing that its
+// environment says, and does not fork. One that has given up privileges has no child that
+// takes them again.
+func TestPrivileges(t *testing.T) {
+	if os.Getuid() != 0 {
+		skip(t, "it runs a program with the privileges of another user", "only root can make one")
+	}
+	lookAtSources()
+	dir := t.TempDir()
+	for path := dir; path != "/" && path != os.TempDir(); path = filepath.Dir(path) {
+		os.Chmod(path, 0o755)
+	}
+	var fs unix.Statfs_t
+	if unix.Statfs(dir, &fs) == nil && fs.Flags&unix.ST_NOSUID != 0 {
+		skip(t, "it runs a program with the privileges of another user", dir+" is mounted nosuid")
+	}
+	const nobody = 65534
+	program := filepath.Join(dir, "forks")
+	b, err := os.ReadFile(filepath.Join(bin, "forks"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := func(program, code string) int { // the first with this code in the program
-		before, rest, _ := strings.Cut(string(source), strconv.Quote(program)+": ")
-		between, _, _ := strings.Cut(rest, code)
-		return 1 + strings.Count(before+between, "\n")
-	}
-	anotherPath := func(line int, call string, parentsLine int, parentsCall string) string {
-		return fmt.Sprintf("fork error: the child came to forks.go:%d %s, where its parent was at forks.go:%d %s.\n"+
-			"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.\n", line, call, parentsLine, parentsCall)
-	}
-	const stream, datagram = "socket(AF_INET, SOCK_STREAM, 0)", "socket(AF_INET, SOCK_DGRAM, 0)"
-	differs := func(program, want string) {
+	install := func(mode os.FileMode) {
 		t.Helper()
-		forks(t, program, filepath.Join(t.TempDir(), "file")).ends(0, "its status is 1\n", want)
+		if err := os.WriteFile(program, b, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(program, mode); err != nil {
+			t.Fatal(err)
+		}
 	}
-	differs("another way", anotherPath(line("another way", "\t\t\tunp.Socket("), stream, line("another way", "unp.Fork("), "fork()"))
-	socket := line("another call", "unp.Socket(")
-	differs("another call", anotherPath(socket, stream, socket, datagram))
-	fork := line("another caller", "unp.Fork(")
-	callers := func(code string) string {
-		return fmt.Sprintf("forks.go:%d<forks.go:%d<forks.go:%d fork()", fork, 1+line("another caller", code), 1+strings.Count(string(source)[:strings.Index(string(source), "programs[os.Args[1]]()")], "\n"))
+	run := func(name string, asNobody bool, env ...string) forked {
+		t.Helper()
+		p := forksCommand(t, name)
+		p.cmd.Path, p.cmd.Env = program, env
+		if asNobody {
+			p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+			p.cmd.Dir = "/"
+		}
+		p.start()
+		return p
 	}
-	differs("another caller", fmt.Sprintf("fork error: the child came to %s, where its parent was at %s.\n"+
-		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.\n",
-		callers("err == nil {\n\t\t\tfork()"), callers("} else {\n\t\t\tfork()")))
-	sleep := line("waits for a handler", "sys.Sleep(1)")
-	differs("waits for a handler", anotherPath(sleep, "sleep(1)", line("waits for a handler", "unp.Fork() == 0 {\n\t\t\tfmt"), "fork()")) // C: the child runs
-	p := command(t, "forks", "read before")
-	p.cmd.Stdin = strings.NewReader("line\n")
-	p.start().ends(0, "the child runs\n", "")
-	for _, program := range []string{"in a handler", "in a goroutine"} {
-		forks(t, program).ends(1, "", "fork error: only main can call Fork, not a signal handler, another goroutine, or Once\n")
+
+	install(0o755)
+	trace, err := tool(t, "strace", "-f", "-s", "100000", "-e", "trace=execve", "-v", program, "set-user-ID").CombinedOutput()
+	m := regexp.MustCompile(`"UNP_FORK=((?:[^"\\]|\\.)*)"`).FindSubmatch(trace)
+	if m == nil {
+		t.Fatalf("no UNP_FORK in %v, %s", err, trace)
 	}
-	for _, steps := range []string{"1000", "2000", "10000"} { // the last two do not fit into one variable
-		forks(t, "path", steps).ends(0, "", "")
+	text, err := strconv.Unquote(`"` + string(m[1]) + `"`)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Run("without /proc", func(t *testing.T) {
-		needsHost(t, "it mounts a file system")
-		start(t, "unshare", "--mount", filepath.Join(bin, "forks"), "noexec").ends(1, "", "fork error: No such file or directory\n")
-		forks(t, "chroot", t.TempDir()).ends(1, "", "fork error: No such file or directory\n")
-	})
+	forged := "UNP_FORK=" + strings.Replace(text, "Once() = 0 (1)", "Once() = 0 (666)", 1)
+	if p := run("set-user-ID", true, forged); p.end() != 0 || p.out.String() != "child of 666\n" {
+		t.Fatalf("the forged path makes no child of the program: %q, %q", p.out.String(), p.err.String())
+	}
+	install(0o755 | os.ModeSetuid)
+	run("set-user-ID", true, forged).endsAsListed()
+	install(0o755 | os.ModeSetgid)
+	run("set-user-ID", true, forged).endsAsListed()
+
+	install(0o700)
+	run("program that may not be executed again", false).endsAsListed()
+	install(0o755)
+	run("directory that cannot be reached", false).endsAsListed()
+	if p := run("privileges given up", false); p.end() != 1 || p.out.String() != "" || !strings.HasPrefix(p.err.String(), "fork error: ") {
+		t.Errorf("privileges given up: %q, %q", p.out.String(), p.err.String())
+	}
 }
 
-// What the package comment of unp says of its limits.
-func TestLimits(t *testing.T) {
+// Started as an argument of another program, Fork does not execute that.
+func TestRunners(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	forks(t, "shared memory").ends(0, "0\n", "")           // C: 1
-	forks(t, "setpgid").ends(0, "permission denied\n", "") // C: <nil>
-	forks(t, "descriptor 63").ends(0, "false\nfalse\n", "")
-	forks(t, "closed standard files").ends(0, "", "<nil> false\n")
-	p := forks(t, "SIGSEGV")
-	if status := p.end(); status != 2 || !strings.Contains(p.err.String(), "\ngoroutine 1 ") { // C: 139
-		t.Errorf("SIGSEGV: status %d, %q", status, p.err.String())
+	takesLong(t, "it builds two programs")
+	loaders, _ := filepath.Glob("/lib*/ld-linux-*.so.*")
+	if len(loaders) == 0 {
+		skip(t, "it runs ld.so", "this machine has none where it is looked for")
 	}
+	dir := t.TempDir()
+	for name, flags := range map[string][]string{"pie": {"-buildmode=pie"}, "cgo": {"-ldflags=-linkmode=external"}} {
+		t.Run(name, func(t *testing.T) {
+			if name == "cgo" {
+				needsTools(t, "gcc")
+			}
+			program := filepath.Join(dir, name)
+			build := exec.Command("go", slices.Concat([]string{"build", "-trimpath", "-buildvcs=false", "-o", program}, flags, []string{"./testdata/forks"})...)
+			build.Env = append(os.Environ(), "CGO_ENABLED=1")
+			if out, err := build.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			start(t, program, "ld.so").ends(0, "child\nparent\n", "")
+			start(t, program, "interrupted").ends(0, "interrupted system call\ninterrupted system call\n", "")
+			p := start(t, loaders[0], program, "ld.so")
+			if status := p.end(); status != 1 || p.out.String() != "" || !regexp.MustCompile(`^fork error: \S+/ld-linux-\S+ is another program: start this one by its own name\n$`).MatchString(p.err.String()) {
+				t.Errorf("under ld.so: status %d, %q, %q", status, p.out.String(), p.err.String())
+			}
+		})
+	}
+}
+
+// What a call takes does not depend on how many there have been.
+func TestInProportion(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	takesLong(t, "it makes 56,000 sockets")
+	for _, name := range []string{"ratio of many sockets", "ratio of accepts"} {
+		p := forks(t, name)
+		ratio := 0.0
+		if status := p.end(); status != 0 {
+			t.Errorf("%s: status %d, %q", name, status, p.err.String())
+		}
+		if fmt.Sscan(p.out.String(), &ratio); ratio <= 0 || ratio > 4 {
+			t.Errorf("%s: %q", name, p.out.String())
+		}
+	}
+}
+
+// A write that has written nothing ends Writen, as in the book.
+func TestWriteOfNothing(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	p := forksCommand(t, "writes")
+	strace := tool(t, "strace", "-qqq", "-o", os.DevNull, "-e", "inject=write:retval=0:when=1")
+	p.cmd.Path, p.cmd.Args = strace.Path, slices.Concat(strace.Args, p.cmd.Args)
+	p.start()
+	p.endsAsListed()
 }
 
 // A child that is stopped makes the handler wait for it, and the server with it.
@@ -437,8 +503,7 @@ func anyThreadInCall(pid, call int) bool {
 	})
 }
 
-// With SIGPIPE ignored or caught, a program whose standard output nobody reads
-// goes on.
+// With SIGPIPE ignored or caught, a program whose standard output nobody reads continues.
 func TestBrokenStandardOutput(t *testing.T) {
 	if !onOwnHost(t) {
 		return
@@ -457,7 +522,7 @@ func TestBrokenStandardOutput(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Close()
-		p := command(t, "forks", "broken standard output", how)
+		p := forksCommand(t, "broken standard output", how).process
 		if how == "default" { // even if the shell ignores it
 			p = command(t, "bash", "-c", `trap "" PIPE; exec "$0" "broken standard output" default`, filepath.Join(bin, "forks"))
 		}
@@ -479,7 +544,7 @@ func TestSleep(t *testing.T) {
 		})
 		quiet(t, p.pid()) // a thread that is just starting may take the signal instead
 	}
-	p := forks(t, "sleep")
+	p := forks(t, "sleep").process
 	for _, signo := range []unix.Signal{unix.SIGWINCH, unix.SIGURG, unix.SIGCONT} {
 		asleep(p)
 		p.signal(signo)
@@ -492,10 +557,10 @@ func TestSleep(t *testing.T) {
 	if status := p.end(); status != 0 || !regexp.MustCompile(`^left: (9\d|100)\n$`).MatchString(p.out.String()) {
 		t.Errorf("status %d, %q", status, p.out.String())
 	}
-	p = forks(t, "sleep for years")
-	asleep(p)
-	p.signal(unix.SIGUSR1)
-	p.ends(0, "true\n", "")
+	years := forks(t, "sleep for years")
+	asleep(years.process)
+	years.signal(unix.SIGUSR1)
+	years.endsAsListed()
 }
 
 // When a call fails with EINTR, the handler has returned.
@@ -514,7 +579,7 @@ func TestInterruptedConnect(t *testing.T) {
 		await(t, "it is in connect", func() bool { return inCall(p.pid(), unix.SYS_CONNECT) })
 		quiet(t, p.pid())
 		p.signal(unix.SIGUSR1)
-		p.ends(1, "", "caught\nconnect error: Interrupted system call\n")
+		p.endsAsListed()
 	}
 }
 
@@ -524,7 +589,7 @@ func TestInterruptedServer(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	srv := server(t, "forks", "interrupted echo")
+	srv := forkingServer(t, "interrupted echo")
 	cli := client(t, "tcpcli01", nil)
 	child := children(srv.pid())[0].pid
 	await(t, "the child is in read", func() bool { return inCall(child, unix.SYS_READ) })
@@ -534,7 +599,7 @@ func TestInterruptedServer(t *testing.T) {
 	cli.typed("again\n")
 	cli.printed("hello\nagain\n")
 	cli.stdin.Close()
-	srv.ends(0, "caught\n", "")
+	srv.endsAsListed()
 	awaitFreePort(t)
 
 	p := forks(t, "interrupted in the child")
@@ -544,14 +609,14 @@ func TestInterruptedServer(t *testing.T) {
 	})
 	quiet(t, p.pid())
 	unix.Kill(children(p.pid())[0].pid, unix.SIGTSTP)
-	p.ends(0, "interrupted system call\n", "")
+	p.endsAsListed()
 
-	srv = server(t, "forks", "failed accept")
+	srv = forkingServer(t, "failed accept")
 	quiet(t, srv.pid())
 	srv.signal(unix.SIGUSR1)
-	srv.ends(0, "-1 true\n", "")
+	srv.endsAsListed()
 
-	srv = server(t, "forks", "interrupted accept")
+	srv = forkingServer(t, "interrupted accept")
 	quiet(t, srv.pid())
 	srv.signal(unix.SIGUSR1)
 	srv.printed("caught\nEINTR\n")
@@ -562,7 +627,7 @@ func TestInterruptedServer(t *testing.T) {
 	}
 	defer conn.Close()
 	conn.SetLinger(0) // no TIME_WAIT
-	srv.ends(0, "caught\nEINTR\nthe child runs\n", "")
+	srv.endsAsListed()
 }
 
 // A handler closes the socket on which main accepts, and main finds out at once.
@@ -570,10 +635,56 @@ func TestClosedByHandler(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	srv := server(t, "forks", "closed by a handler")
+	srv := forkingServer(t, "closed by a handler")
 	quiet(t, srv.pid())
 	srv.signal(unix.SIGUSR1)
-	srv.ends(1, "", "accept error: Bad file descriptor\n")
+	srv.endsAsListed()
+}
+
+// Nothing but what should interrupts main: not the runtime's own signal, while the
+// collector works; and the path does not grow.
+func TestInterruptedOnPurpose(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	for program, rounds := range map[string]int{"collecting": 200, "interrupted accepts": 30} {
+		srv := forks(t, program)
+		want := ""
+		for i := range rounds {
+			await(t, "it is in accept", func() bool { return inCall(srv.pid(), unix.SYS_ACCEPT) && srv.out.String() == want })
+			srv.signal(unix.SIGUSR1)
+			want += fmt.Sprintln(i + map[string]int{"collecting": 1}[program])
+			await(t, "it says so", func() bool { return strings.HasPrefix(srv.out.String(), want) })
+		}
+		if program == "interrupted accepts" {
+			srv.ends(0, want+"true\n", "")
+		} else {
+			srv.signal(unix.SIGKILL)
+			srv.end()
+		}
+		awaitFreePort(t)
+	}
+}
+
+// The runtime's own signal is in no trace, also where nothing switches it off.
+func TestNoSIGURG(t *testing.T) {
+	takesLong(t, "it polls 2000 times")
+	if !onOwnHost(t) {
+		return
+	}
+	file := filepath.Join(t.TempDir(), "trace")
+	p := command(t, "strace", "-o", file, filepath.Join(bin, "forks"), "polling", "2000")
+	p.cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "GODEBUG=") })
+	p.start()
+	p.end()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, b, _ = bytes.Cut(b, []byte("pipe2(")) // main's first call; before it the runtime starts
+	if n := strings.Count(string(b), "--- SIGURG"); n > 0 {
+		t.Errorf("%d of SIGURG", n)
+	}
 }
 
 // A reader may give the module a name of their own.
@@ -589,14 +700,6 @@ func TestRenamedModule(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	client(t, "tcpcli01", server(t, filepath.Join(dir, "renamed")))
-}
-
-// A handler that has set the signal to its default does not get it again.
-func TestDefaultAgain(t *testing.T) {
-	if !onOwnHost(t) {
-		return
-	}
-	forks(t, "default again").ends(128+10, "", "")
 }
 
 // Where the kernel allows no further process, Fork says so and ends the server. Where

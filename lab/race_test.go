@@ -19,7 +19,7 @@ func TestRaces(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-buildvcs=false", "-race", "-o", program, "./testdata/forks").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, name := range []string{"struck at once", "installed as it strikes", "again while it runs", "kept from a handler", "sigsuspend", "pause", "list of children", "respawn", "stands still", "handler"} {
+	for _, name := range []string{"struck at once", "installed as it strikes", "again while it runs", "waits with pause", "sigsuspend", "pause", "prints in a goroutine", "list of children", "respawn", "stands still", "handler"} {
 		p := start(t, program, name)
 		if status := p.end(); status != 0 || strings.Contains(p.err.String(), "DATA RACE") {
 			t.Errorf("%s: status %d, %s", name, status, p.err.String())

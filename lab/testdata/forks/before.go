@@ -165,13 +165,7 @@ var _ = register("chdir before", prints{Stdout: "parent /a/b\nchild /a/b\ngrandc
 })
 
 // start is the directory in which this program has been started.
-var start = func() string {
-	if dir := os.Getenv("PWD"); dir != "" {
-		return dir
-	}
-	dir, _ := os.Getwd()
-	return dir
-}()
+var start, _ = unix.Getwd()
 
 var _ = register("fcntl before", prints{Stdout: "false 3 5 20\ntrue resource temporarily unavailable 5 20\n"}, func() {
 	var p [2]int

@@ -94,7 +94,13 @@ var _ = register("blocked at its default", prints{Stdout: "survived\n", Status: 
 	fmt.Println("and survived")
 })
 
-var _ = register("list of children", prints{Stdout: "0 0\n"}, func() { // SIGCHLD is blocked around Fork, so that the handler finds each
+var (
+	_ = register("list of children", prints{Stdout: "0 0\n"}, func() { listOfChildren(0) })
+	_ = register("list of children, late", prints{Stdout: "0 0\n"}, func() { listOfChildren(5 * time.Millisecond) })
+)
+
+// listOfChildren blocks SIGCHLD around Fork, so that the handler finds each child in a list.
+func listOfChildren(late time.Duration) {
 	var set, old unix.Sigset_t
 	list, unknown, ended := map[int]bool{}, 0, 0
 	unp.Signal(unix.SIGCHLD, func(unix.Signal) {
@@ -114,9 +120,7 @@ var _ = register("list of children", prints{Stdout: "0 0\n"}, func() { // SIGCHL
 			os.Exit(0)
 		}
 		sys.Sleep(0)
-		if len(os.Args) > 2 {
-			time.Sleep(5 * time.Millisecond)
-		}
+		time.Sleep(late)
 		list[pid] = true
 		unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
 	}
@@ -126,7 +130,7 @@ var _ = register("list of children", prints{Stdout: "0 0\n"}, func() { // SIGCHL
 	}
 	unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
 	fmt.Println(unknown, len(list))
-})
+}
 
 var _ = register("sigsuspend", prints{Stdout: "2000\n"}, func() { // loses no signal, wherever it strikes
 	var set, old unix.Sigset_t

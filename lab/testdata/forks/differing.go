@@ -100,7 +100,13 @@ var _ = register("keeps something else", prints{Stderr: anotherPath("differing.g
 	inChild(func() { fmt.Println("the child runs") })
 })
 
-var _ = register("ends before", prints{}, func() { // the child, without a word
+var (
+	_ = register("ends before", prints{}, endsBefore)
+	_ = register("ends before, and prints", prints{Under: []string{"env", "UNP_PRINT=1"}, Stdout: "already running\n"}, endsBefore)
+)
+
+// endsBefore ends the child if there is a file, which its parent has made.
+func endsBefore() {
 	_, err := os.Stat("file")
 	os.WriteFile("file", nil, 0o600)
 	if err == nil {
@@ -108,7 +114,7 @@ var _ = register("ends before", prints{}, func() { // the child, without a word
 		os.Exit(1)
 	}
 	inChild(func() { fmt.Println("the child runs") })
-})
+}
 
 // anotherPath is what a child says that has come to another call than its parent.
 func anotherPath(at, call, parentsAt, parentsCall string) string {

@@ -12,18 +12,21 @@ import (
 
 // The working directory: the child's is its parent's, whatever has become of the path to it.
 
-// where prints whether the child is where its parent is, and whether it finds a file there.
+// where prints whether the child is where its parent is, and whether they find a file there.
 func where() {
-	var here, parents unix.Stat_t
+	number := func() uint64 {
+		var here unix.Stat_t
+		unix.Stat(".", &here)
+		return here.Ino
+	}
 	show := func(who string) {
 		_, err := os.Stat("file")
 		fmt.Println(who, err == nil)
 	}
+	parents := sys.Once(number)
 	show("parent")
 	if unp.Fork() == 0 {
-		unix.Stat(".", &here)
-		unix.Stat(fmt.Sprintf("/proc/%d/cwd", unix.Getppid()), &parents)
-		fmt.Print(here.Ino == parents.Ino && here.Dev == parents.Dev, " ")
+		fmt.Print(number() == parents, " ")
 		show("child")
 		os.Exit(0)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
@@ -213,7 +214,7 @@ var _ = register("collecting", prints{Test: "TestInterruptedOnPurpose"}, func() 
 	}
 })
 
-var _ = register("polling", prints{Args: []string{"4000"}, Stdout: "0\n"}, func() {
+var _ = register("polling", prints{Long: "it polls 4000 times", Args: []string{"4000"}, Stdout: "0\n"}, func() {
 	var p [2]int
 	unix.Pipe(p[:])
 	collect()
@@ -283,4 +284,18 @@ var _ = register("interrupted", prints{Stdout: "interrupted system call\ninterru
 	_, err = sys.Wait(nil)
 	fmt.Println(err)
 	unix.Kill(pid, unix.SIGKILL)
+})
+
+var _ = register("nobody handles signal 33", prints{Stdout: "interrupted system call\n"}, func() { // as in a program with musl
+	var p [2]int
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, 33, uintptr(unsafe.Pointer(&[4]uint64{})), 0, 8, 0, 0)
+	unix.PthreadSigmask(unix.SIG_BLOCK, &unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR1 - 1)}}, nil)
+	unp.SignalIntr(unix.SIGUSR1, func(unix.Signal) {})
+	sys.Pipe(p[:])
+	go func() {
+		mainIn(unix.SYS_READ)
+		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+	}()
+	_, err := sys.Read(p[0], make([]byte, 1))
+	fmt.Println(err)
 })

@@ -385,7 +385,7 @@ var _ = register("kept of all types", prints{Stdout: "2 two true interrupted sys
 var _ = register("torn", prints{Stdout: "0\n"}, func() { // no handler runs in the middle of Fork
 	var first, last int
 	var forks atomic.Int32
-	between := make([]byte, 1<<18)
+	between := make([]byte, 1<<14)
 	sys.Keep(&first, &between, &last)
 	unp.Signal(unix.SIGUSR1, func(unix.Signal) { first++; last++ })
 	parent := sys.Getpid()

@@ -21,13 +21,14 @@ type program struct {
 // What a program prints, as lab/fork_test.go has it start. Where C prints something else, a
 // comment says what.
 type prints struct {
-	Stdout, Stderr string // <NAME> is the number of the line that ends with the comment // <NAME>
+	Stdout, Stderr string // FILE.go:<NAME> is the line of that file that ends with // <NAME>
 	Status         int    // as a shell has it
 
 	Args    []string
 	Stdin   string   // a file of this content; no file if it is empty
 	Under   []string // the command that starts it
 	Test    string   // the test that starts it, and does with it what cannot be said here
+	Long    string   // what takes it long, so that go test -short leaves it out
 	Clients []client // of a server, one after the other
 	Network string   // of the clients: tcp if it is empty, tcp6, udp or unix
 }
