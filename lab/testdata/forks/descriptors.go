@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -354,4 +356,33 @@ var _ = register("log file", prints{Stderr: "in the child\n", Status: 13}, func(
 	b, _ := os.ReadFile("log")
 	os.Stderr.Write(b)
 	os.Exit(len(b))
+})
+
+var _ = register("descriptors of others", prints{Stdout: "0 1 2 3\n"}, func() { // that a goroutine executes while main forks: none of Fork's
+	seen := map[string]bool{}
+	done, over := make(chan bool), make(chan bool)
+	parent := sys.Getpid()
+	go func() {
+		for parent == unix.Getpid() {
+			out, _ := exec.Command("ls", "/proc/self/fd").Output()
+			seen[strings.Join(strings.Fields(string(out)), " ")] = true
+			select {
+			case <-done:
+				over <- true
+				return
+			default:
+			}
+		}
+	}()
+	for range 30 {
+		if unp.Fork() == 0 {
+			os.Exit(0)
+		}
+		sys.Wait(nil)
+	}
+	done <- true
+	<-over
+	for list := range seen {
+		fmt.Println(list)
+	}
 })

@@ -81,7 +81,7 @@ var _ = register("environment", prints{Under: []string{"env", "--ignore-environm
 	wait()
 })
 
-var _ = register("exec", prints{Test: "environment"}, func() {
+var _ = register("exec", prints{Stdout: "after exec: 3\n"}, func() {
 	fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if unp.Fork() == 0 {
 		os.Exit(0)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"bufio"
 	"fmt"
 	"os"
@@ -138,3 +139,9 @@ var _ = register("kill itself", prints{Stdout: "caught\nprinted\n", Status: 3}, 
 	fmt.Println("printed")
 	os.Exit(3)
 })
+
+var (
+	_ = register("error without a text", prints{Stderr: "x: \n", Status: 1}, func() { unp.ErrSys(errors.New(""), "x") })
+	_ = register("error in another language", prints{Stderr: "x: Été\n", Status: 1}, func() { unp.ErrSys(errors.New("été"), "x") })
+	_ = register("error that is none", prints{Stderr: "x: Success\n", Status: 1}, func() { unp.ErrSys(nil, "x") })
+)

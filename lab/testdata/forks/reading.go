@@ -110,7 +110,7 @@ var _ = register("half of a file", prints{Stdin: "abcdef", Stdout: "parent ab\nc
 	show("parent")
 })
 
-var _ = register("too much", prints{Stderr: "fork error: main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
+var _ = register("too much", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
 	// C: the child runs
 	var p [2]int
 	sys.Pipe(p[:])
@@ -154,7 +154,7 @@ var _ = register("as much as is possible", prints{Stdout: "the child runs: 120\n
 	sys.Wait(nil)
 })
 
-var _ = register("too often", prints{Stderr: "fork error: main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
+var _ = register("too often", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
 	// C: the child runs
 	var p [2]int
 	sys.Pipe(p[:])
