@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
