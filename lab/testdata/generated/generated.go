@@ -1,5 +1,5 @@
 // Command generated is a batch of servers that TestGeneratedServers has written at random.
-// Its argument is the number of one.
+// Its arguments are the number of one and the name of a file that does not exist.
 package main
 
 import (
@@ -72,6 +72,11 @@ func forked(place string, pid int, names string, vars ...any) {
 func closedByExec(fd int) bool {
 	flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
 	return flags&unix.FD_CLOEXEC != 0
+}
+
+func errno(err error) unix.Errno {
+	errno, _ := err.(unix.Errno)
+	return errno
 }
 
 // exit waits for the children.
