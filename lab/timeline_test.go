@@ -16,15 +16,19 @@ func withDiagrams(t *testing.T, page string, list []session) []session {
 		if line != comment {
 			continue
 		}
+		first := i + 1
+		if lines[first] == "" {
+			first++
+		}
 		end := slices.Index(lines[i:], "```") + i
 		of := slices.IndexFunc(list, func(s session) bool { return s.first > i }) - 1
 		if of == -2 {
 			of = len(list) - 1
 		}
-		if of < 0 || end < i || lines[i+1] != "```mermaid" {
+		if of < 0 || end < i || lines[first] != "```mermaid" {
 			t.Fatalf("%s:%d: a diagram stands here, and before it the block of its run", page, i+1)
 		}
-		list[of].commands = append(list[of].commands, typed{line: i + 2, command: "timeline -mermaid", output: lines[i+2 : end]})
+		list[of].commands = append(list[of].commands, typed{line: first + 1, command: "timeline -mermaid", output: lines[first+1 : end]})
 	}
 	return list
 }
