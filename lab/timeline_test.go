@@ -33,43 +33,18 @@ func withDiagrams(t *testing.T, page string, list []session) []session {
 	return list
 }
 
-// pictures are blocks that end with a picture of their run.
-const pictures = "lab/testdata/pictures.md"
-
-// TestPictures makes them again, from a script and by hand.
-func TestPictures(t *testing.T) {
-	needsHost(t, "each block runs on a host of its own")
-	lookAtSources()
-	all := sessions(t, pictures)
-	got := make([][][]string, len(all))
-	t.Run("blocks", func(t *testing.T) {
-		for i, s := range all {
-			t.Run(fmt.Sprintf("%s, line %d", s.section, s.first), func(t *testing.T) {
-				t.Parallel()
-				if got[i] = s.piped(t); *update {
-					return
-				}
-				s.compare(t, got[i])
-				for i := range s.commands {
-					c := &s.commands[i]
-					c.output = lines(plain(strings.Join(c.output, "\n")))
-				}
-				s.compare(t, s.byHand(t))
-			})
-		}
-	})
-	if *update && !t.Failed() {
-		rewrite(t, pictures, all, got)
-	}
-}
-
 // TestSamePicture makes the picture of tcpserv04 and tcpcli01 twenty times, beside a busy core.
 func TestSamePicture(t *testing.T) {
 	needsHost(t, "each run has a host of its own")
 	lookAtSources()
 	start(t, "sh", "-c", "while :; do :; done")
-	all := sessions(t, pictures)
-	of := slices.IndexFunc(all, func(s session) bool { return strings.HasPrefix(s.section, "5.17 ") })
+	all := sessions(t, "lab/README.md")
+	of := slices.IndexFunc(all, func(s session) bool {
+		return strings.HasPrefix(s.section, "5.17 ") && slices.ContainsFunc(s.commands, func(c typed) bool { return c.command == "timeline" })
+	})
+	if of < 0 {
+		t.Fatal("section 5.17 has no picture")
+	}
 	runs := 20
 	if testing.Short() {
 		runs = 2
