@@ -167,16 +167,19 @@ func rewrite(t *testing.T, page string, all []session, got [][][]string) {
 
 // needsTools skips the block where a tool that it types is not installed.
 func (s session) needsTools(t *testing.T) {
+	t.Helper()
+	of := map[string][]string{"capture": {"tcpdump"}, "record": {"strace", "tcpdump"}} // as lab/host has them
+	for tool := range packages() {
+		of[tool] = []string{tool}
+	}
 	word := regexp.MustCompile(`\w+`)
 	for _, c := range s.commands {
-		for _, tool := range word.FindAllString(c.command, -1) {
-			if tool == "capture" { // of lab/host
-				tool = "tcpdump"
-			}
-			if packages()[tool] != "" {
-				needsTools(t, tool)
-			}
+		for _, typed := range word.FindAllString(c.command, -1) {
+			needsTools(t, of[typed]...)
 		}
+	}
+	if s.diff != "" {
+		needsTools(t, "patch")
 	}
 }
 
