@@ -15,7 +15,20 @@ import (
 // of two connections. Here each descriptor has a buffer of its own.
 var readBufs sync.Map // from descriptor to *bufio.Reader
 
-func init() { sys.AtClose(func(fd int) { readBufs.Delete(fd) }) }
+func init() {
+	sys.AtClose(func(fd int) { readBufs.Delete(fd) })
+	sys.ReadAhead(buffered)
+}
+
+// buffered returns how many bytes all the buffers hold.
+func buffered() int {
+	bytes := Stdin.Buffered()
+	readBufs.Range(func(_, rl any) bool {
+		bytes += rl.(*bufio.Reader).Buffered()
+		return true
+	})
+	return bytes
+}
 
 // A myRead fills the buffer of a descriptor.
 type myRead int

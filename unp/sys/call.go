@@ -23,6 +23,7 @@ type call struct {
 	open []int // the descriptors that it has opened
 
 	accepts bool // it waits for a client
+	bytes   int  // how many it has read
 	reads   bool // it counts against the bound of what main reads on its way to Fork
 	skips   bool // a child on its way does nothing, unless the parent's call has failed
 }
@@ -112,6 +113,7 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 	n, err := c.replayed(func() (int, error) {
 		n, err := do()
 		data = buf[:min(max(n, 0), len(buf))]
+		c.bytes = len(data)
 		return n, err
 	}, append([]any{&data}, out...)...)
 	copy(buf, data)
@@ -153,12 +155,18 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	waitHandlers()
 	switch {
 	case insideOnce:
-	case err == nil && result == success:
+	case err == nil && result == success && !handlersMayHaveChangedKept():
 		path.skipped.Add(1)
 	default:
 		c.remembered(at, result, err, nil)
 	}
 	return result, err
+}
+
+// handlersMayHaveChangedKept tells whether a handler has returned since the last step, and there
+// are kept variables.
+func handlersMayHaveChangedKept() bool {
+	return len(kept.places) > 0 && returned.Load() != path.returned
 }
 
 // done is skipped for a call that returns nothing but an error.
@@ -169,7 +177,8 @@ func (c *call) done(do func() error) error {
 
 // remembered adds the call to the path.
 func (c *call) remembered(at place, result int, err error, out []any) {
-	s := &step{at: at, result: result, open: c.open, accepts: c.accepts, reads: c.reads}
+	s := &step{at: at, result: result, open: c.open, accepts: c.accepts, reads: c.reads, ahead: readAhead() > 0}
+	path.returned = returned.Load()
 	if c.skips {
 		s.after = path.skipped.Load()
 	}
@@ -178,7 +187,7 @@ func (c *call) remembered(at place, result int, err error, out []any) {
 		if path.beyond.Load() {
 			return
 		}
-		s.lost = !countRead(max(result, 0))
+		s.lost = !countRead(c.bytes)
 	}
 	s.call = c.String()
 	var why error
@@ -213,6 +222,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 		c.differs(at, s.line, s.call)
 	}
 	path.ahead = path.ahead[1:]
+	ahead := readAhead() > 0
 	path.skipped.Store(0)
 	for _, fd := range s.open {
 		closed(fd)
@@ -226,7 +236,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	if err != nil {
 		Fatal("fork error: the child cannot be given what %s returned at %s: %v", s.call, s.line, err)
 	}
-	s.accepts, s.reads = c.accepts, c.reads
+	s.accepts, s.reads, s.ahead = c.accepts, c.reads, ahead
 	return s.returned()
 }
 

@@ -57,12 +57,12 @@ func Fork() (int, error) {
 
 // forkExec adds main's fork to the path, and executes the program again.
 func forkExec(at place, c *call) (int, error) {
-	err := forkPossible()
-	if err != nil {
-		return -1, err
+	if noFork != nil {
+		return -1, noFork
 	}
 	startCatcher(unix.SIGCHLD)
 	c.remembered(at, 0, nil, nil)
+	var err error
 	path.Lock()
 	defer path.Unlock()
 	forgetRounds()
@@ -81,23 +81,10 @@ func forkExec(at place, c *call) (int, error) {
 
 var errReadTooMuch = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that", maxData, maxReads)
 
-// forkPossible returns why Fork is not possible, if it is not.
-func forkPossible() error {
-	if noFork == nil && !isProgram {
-		err := sameProgram()
-		isProgram = err == nil
-		return err
-	}
-	return noFork
-}
-
-// isProgram tells that sameProgram has found nothing wrong.
-var isProgram bool
-
 // execute makes a process that executes this program again. A signal that is sent to the child
 // before its main has arrived waits, if the parent does anything else with it than its default.
 func execute() (int, error) {
-	spare := occupyBelow(4)
+	spare := occupyBelow(3) // then one number below 4 may be free
 	defer closeAll(spare)
 	h := inherited
 	h.blocked = sigmask(unix.SIG_BLOCK, 0)
@@ -122,8 +109,8 @@ func execute() (int, error) {
 	return syscall.ForkExec(self, args, &syscall.ProcAttr{Env: handOver(h, path.taken), Files: files})
 }
 
-// occupyBelow opens a descriptor at each number below n that is free. ForkExec would use the
-// fourth number for a pipe of its own if it found two of them free.
+// occupyBelow opens a descriptor at each number below n that is free. ForkExec has a pipe, whose
+// second descriptor it would move to 4, an open one perhaps, if it were below that.
 func occupyBelow(n int) (taken []int) {
 	for {
 		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)

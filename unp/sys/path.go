@@ -25,6 +25,7 @@ type step struct {
 	accepts bool // it waits for a client: a server's loop has one in each round
 	reads   bool // it counts against the bound of what main reads on its way
 	lost    bool // it is the first beyond that bound: what main has read then is not on the path
+	ahead   bool // main had data that it had read but not used, when it came to this step
 	stays   bool // for withoutFinishedRounds
 }
 
@@ -44,6 +45,7 @@ var path struct {
 	skipped    atomic.Int64  // how many calls that are skipped main has made since the last step
 	opener     map[int]*step // the step that has opened a descriptor
 	opening    []int         // the descriptors that main has opened inside Once
+	returned   uint32        // how many handlers had returned at the last step
 	due        int           // how many steps there may be before finished rounds are forgotten
 
 	reads, data int         // since the last accept
@@ -115,6 +117,17 @@ func lastIndex(steps []*step, is func(*step) bool) int {
 // atClose are the functions that AtClose was given.
 var atClose []func(fd int)
 
+// buffered are the functions that ReadAhead was given.
+var buffered []func() int
+
+// readAhead returns how many bytes main has read but not used.
+func readAhead() (bytes int) {
+	for _, f := range buffered {
+		bytes += f()
+	}
+	return bytes
+}
+
 // closed notes that a descriptor is closed, or is about to be another file's.
 func closed(fd int) {
 	for _, f := range atClose {
@@ -138,15 +151,16 @@ func forgetRounds() {
 
 // withoutFinishedRounds deletes the rounds of a loop that a later round has made again. A
 // round is the steps from one place until main reaches that place again, with an accept
-// among them. It is finished if all its descriptors are closed. The last step from each
-// place stays, so that every variable that a call sets has its last value.
+// among them. It is finished if all its descriptors are closed, and if main had used all that it
+// had read, before it and after it. The last step from each place stays, so that every variable
+// that a call sets has its last value, except what the path has let go of.
 func withoutFinishedRounds(steps []*step) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {
 		last[s.at] = s
 	}
 	for _, s := range steps {
-		s.stays = last[s.at] == s || len(s.open) > 0
+		s.stays = last[s.at] == s && !s.lost || len(s.open) > 0
 	}
 	return shortened(steps)
 }
@@ -166,7 +180,7 @@ func shortened(steps []*step) []*step {
 			end = len(rest)
 		}
 		round, others := rest[:end], rest[end:]
-		if len(others) > 0 && finished(round) {
+		if len(others) > 0 && !others[0].ahead && finished(round) {
 			others[0].after = round[0].after
 			if len(stay) > 0 {
 				stay[len(stay)-1].kept = round[end-1].kept
@@ -191,6 +205,9 @@ func firstThatRepeats(steps []*step) int {
 }
 
 func finished(round []*step) bool {
+	if round[0].ahead {
+		return false
+	}
 	accepted := false
 	for _, s := range round {
 		if s.stays {

@@ -31,10 +31,10 @@ var (
 	lines  = map[place]string{}
 )
 
-// here returns the place where main is calling this package, or nowhere.
+// here returns the place where main is calling the function that calls here, or nowhere.
 func here() place {
 	var few [64]uintptr
-	pcs := few[:runtime.Callers(2, few[:])]
+	pcs := few[:runtime.Callers(3, few[:])]
 	if len(pcs) == len(few) {
 		pcs = deepStack()
 	}
@@ -57,11 +57,10 @@ func onMain() bool {
 	return isMain(pcs)
 }
 
-// deepStack returns the program counters of here's caller and of all the calls that lead
-// there.
+// deepStack returns the program counters of all the calls that lead to here.
 func deepStack() []uintptr {
 	pcs := make([]uintptr, 256)
-	for runtime.Callers(3, pcs) == len(pcs) {
+	for runtime.Callers(4, pcs) == len(pcs) {
 		pcs = make([]uintptr, 2*len(pcs))
 	}
 	return pcs[:slices.Index(pcs, 0)]

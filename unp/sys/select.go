@@ -13,14 +13,23 @@ import (
 // <sys/select.h> and <poll.h>
 
 // Select is the system call select, see select(2): it waits until a descriptor is ready, and
-// leaves those that are in the sets. It returns their number, 0 when the time is over, or -1
-// and the error. A set that is nil is empty; without a timeout Select waits for ever.
+// leaves those that are in the sets. It stores the time that is left in *timeout, and returns the
+// number of descriptors, 0 when the time is over, or -1 and the error. A set that is nil is empty;
+// without a timeout Select waits for ever.
 func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 	if nfd > unix.FD_SETSIZE {
 		return -1, unix.EINVAL
 	}
 	c := asleep("select", nfd, set(r), set(w), set(e)).reading()
-	return c.replayed(func() (int, error) { return unix.Select(nfd, r, w, e, timeout) }, setsOut(r, w, e, timeout)...)
+	return c.replayed(func() (int, error) {
+		if timeout == nil {
+			return unix.Pselect(nfd, r, w, e, nil, nil)
+		}
+		left := unix.NsecToTimespec(timeout.Nano())
+		n, err := unix.Pselect(nfd, r, w, e, &left, nil)
+		*timeout = unix.NsecToTimeval(left.Nano())
+		return n, err
+	}, setsOut(r, w, e, timeout)...)
 }
 
 // Pselect is the system call pselect, see select(2): [Select] with a timeout of another type,
@@ -30,6 +39,10 @@ func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix.Sigset_t) (int, error) {
 	if nfd > unix.FD_SETSIZE {
 		return -1, unix.EINVAL
+	}
+	if timeout != nil {
+		left := *timeout
+		timeout = &left // the kernel stores what is left of it
 	}
 	c := asleep("pselect6", nfd, set(r), set(w), set(e)).reading()
 	return c.replayed(func() (int, error) {

@@ -12,10 +12,11 @@ import (
 
 // Sigaction is the system call sigaction, see sigaction(2). It sets the disposition of a
 // signal, unless act is nil, stores the previous one in *oact, unless oact is nil, and returns
-// the error: EINVAL for SIGKILL, SIGSTOP and 32 to 34. A child on its way to Fork sets it again.
+// the error: EINVAL to set SIGKILL or SIGSTOP, and for 32 to 34. A child on its way to Fork sets it again.
 func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 	const threads = 32 // to 34: Go's runtime and the C library use them
-	if signo < 1 || signo > 64 || signo == unix.SIGKILL || signo == unix.SIGSTOP || threads <= signo && signo <= threads+2 {
+	never := signo == unix.SIGKILL || signo == unix.SIGSTOP
+	if signo < 1 || signo > 64 || never && act != nil || threads <= signo && signo <= threads+2 {
 		return unix.EINVAL
 	}
 	if onMain() {

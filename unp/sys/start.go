@@ -29,7 +29,6 @@ var (
 
 // The entries of the auxiliary vector that count here.
 const (
-	atEntry  = 9  // the address at which the program begins
 	atUID    = 11 // the real user, and behind it the effective user, the real group and the effective group
 	atSecure = 23 // set-user-ID, set-group-ID or capabilities
 	atExecfn = 31 // the name by which the program was executed
@@ -49,16 +48,22 @@ func init() {
 		text = handedOver(strings.Split(string(original), "\x00"))
 	}
 	environ = withoutForkVars(environ)
+	secure := auxv[atSecure] != 0 || auxv[atUID] != auxv[atUID+1] || auxv[atUID+2] != auxv[atUID+3]
 	switch {
-	case auxv[atSecure] != 0 || auxv[atUID] != auxv[atUID+1] || auxv[atUID+2] != auxv[atUID+3]:
-		noFork = errors.New("a program that was started with the privileges of another user cannot execute itself again")
+	case secure && text != "": // anybody may have written it
+		Fatal("fork error: %v", errPrivileged)
+	case secure:
 		becomeFirst()
+		noFork = errPrivileged
 	case text == "":
 		becomeFirst()
+		noFork = sameProgram()
 	default:
 		becomeChild(text)
 	}
 }
+
+var errPrivileged = errors.New("a program that has the privileges of another user than who started it cannot execute itself again")
 
 // self is the program that runs, even if its file has been replaced.
 const self = "/proc/self/exe"
@@ -239,10 +244,7 @@ func arrive() {
 // sameProgram returns an error unless /proc/self/exe is this program. It is another if this
 // program was started as an argument of ld.so, for example.
 func sameProgram() error {
-	if runtime.FuncForPC(auxv[atEntry]) != nil {
-		return nil
-	}
-	maps, err := readFile("/proc/self/maps") // in a program with C, the entry is C's
+	maps, err := readFile("/proc/self/maps")
 	if err != nil {
 		return err
 	}

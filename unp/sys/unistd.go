@@ -40,6 +40,10 @@ func Close(fd int) error {
 // AtClose has f called with each descriptor that [Close] closes.
 func AtClose(f func(fd int)) { atClose = append(slices.Clip(atClose), f) }
 
+// ReadAhead has this package call f when it needs to know how many bytes main has read ahead: a
+// server's round is forgotten only if main has used all that it has read.
+func ReadAhead(f func() int) { buffered = append(slices.Clip(buffered), f) }
+
 // Pipe is the system call pipe, see pipe(2). It stores two descriptors, for reading and for
 // writing, in p, and returns the error.
 func Pipe(p []int) error { return pipe("pipe", p, 0) }
