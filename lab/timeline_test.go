@@ -93,7 +93,7 @@ func TestBadRecords(t *testing.T) {
 	say("mv kept $trace; truncate -s -10 record/tcpdump.*", "0")
 	say("timeline"+problem, "line is not what tcpdump writes for record", "0")
 	say("pkill tcpdump", "0")
-	say("timeline", "timeline: tcpdump has ended, and the segments since then are missing", "1")
+	say("timeline", "timeline: tcpdump has ended or been stopped, so segments are missing", "1")
 	say("rm -r record", "0")
 	say("record bin/tcpserv04 & server=$!", "0")
 	say("pkill -KILL strace", "0")

@@ -26,7 +26,7 @@ type order struct {
 }
 
 // sequence puts the events in an order that depends on causes, and not on how fast each
-// process was. What has a cause comes as soon as it can. What comes from outside waits until
+// process was. What has a cause stands as early as it can. What has none waits until
 // nothing else is left to do.
 func (t *timeline) sequence() []*event {
 	o := order{emitted: map[*event]bool{}}

@@ -121,8 +121,8 @@ func (proc *process) gets(s *signal) {
 	proc.events = slices.Insert(proc.events, i, e)
 }
 
-// handlerReturns takes the call that ends a handler. It tells what becomes of the call that
-// the signal has interrupted.
+// handlerReturns takes the call that ends a handler. Its result is that of the call that the
+// signal has interrupted.
 func (proc *process) handlerReturns(t *thread, c *call) {
 	t.depth = max(t.depth-1, 0)
 	if t.open == nil || t.openedAt != t.depth || c.errno != "EINTR" {
@@ -165,7 +165,7 @@ func (proc *process) markRestarts() {
 const moment = micros(100_000)
 
 // afterHandler tells whether an event is none of a handler that has run until the one before it.
-// A signal that comes at once follows before the kernel makes a call again.
+// A signal that follows at once is delivered before the kernel makes a call again.
 func (e *event) afterHandler(before *event) bool {
 	return e == nil || e.depth == 0 && (e.signal == nil || e.at-before.at > moment)
 }

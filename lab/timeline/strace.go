@@ -19,7 +19,7 @@ type call struct {
 	result   string // the number, with the file or connection that it names: 4<TCP:[…]>; ? if there is none
 	errno    string // EINTR; ERESTARTSYS, which only strace sees
 	detail   string // what strace adds to the result, in parentheses
-	returned bool   // the program went on after it
+	returned bool   // the program continued after it
 }
 
 // A signal is one that a thread got.

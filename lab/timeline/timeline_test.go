@@ -70,7 +70,7 @@ func TestGoAndC(t *testing.T) {
 	}
 }
 
-// Only what comes from outside is in the order in which it has come.
+// Only what has no cause in the record is put in order by time.
 func TestOrder(t *testing.T) {
 	want := loadRecord(t, "go").steps()
 	late := loadRecord(t, "go")
