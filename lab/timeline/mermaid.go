@@ -106,6 +106,9 @@ func (d *diagram) arrow(e *event, text string) {
 func (d *diagram) at(end *end, e *event) string {
 	if end.socket != nil {
 		for _, p := range slices.Backward(end.socket.holders) {
+			if len(p.events) == 0 {
+				continue
+			}
 			last := p.events[len(p.events)-1]
 			answered := p.ended && d.done[last] && (e.segment.rst || e.segment.length > 0) && !slices.Contains(e.causes, last)
 			if fork := d.timeline.forkOf(p); (fork == nil || d.done[fork]) && !answered {
