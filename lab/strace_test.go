@@ -110,6 +110,8 @@ func short(line string) string {
 		return fmt.Sprintf("rt_sigaction(%s,%s)", args[0], restarts.FindString(args[3]))
 	case "clone":
 		return "clone"
+	case "getresuid", "getresgid":
+		return name
 	case "eventfd2":
 		return "eventfd2=" + result
 	case "exit_group":
@@ -201,7 +203,7 @@ func TestSystemCallsOfServers(t *testing.T) {
 	}
 	const (
 		listen  = tcpSocket + "3 bind(3) listen(3, 1024) "
-		fork    = "accept(3)=4 eventfd2=5 close(5) pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) "
+		fork    = "accept(3)=4 getresuid getresgid eventfd2=5 close(5) pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) "
 		serve   = "close(3) read(4) write(4,6) read(4) write(4,5) read(4)=0 exit_group(0)"
 		name    = "prctl(PR_SET_NAME) "
 		restart = "rt_sigaction(SIGCHLD,SA_RESTART) "

@@ -60,6 +60,11 @@ func forkExec(at place, c *call) (int, error) {
 	if noFork != nil {
 		return -1, noFork
 	}
+	user, effectiveUser, _ := unix.Getresuid()
+	group, effectiveGroup, _ := unix.Getresgid()
+	if user != effectiveUser || group != effectiveGroup {
+		return -1, errPrivileged
+	}
 	startCatcher(unix.SIGCHLD)
 	c.remembered(at, 0, nil, nil)
 	var err error

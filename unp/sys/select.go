@@ -26,7 +26,9 @@ func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 			return unix.Pselect(nfd, r, w, e, nil, nil)
 		}
 		left := unix.NsecToTimespec(timeout.Nano())
-		n, err := unix.Pselect(nfd, r, w, e, &left, nil)
+		// not unix.Pselect, which does not tell what is left
+		n, err := result(unix.Syscall6(unix.SYS_PSELECT6, uintptr(nfd), uintptr(unsafe.Pointer(r)), uintptr(unsafe.Pointer(w)),
+			uintptr(unsafe.Pointer(e)), uintptr(unsafe.Pointer(&left)), 0))
 		*timeout = unix.NsecToTimeval(left.Nano())
 		return n, err
 	}, setsOut(r, w, e, timeout)...)
@@ -39,10 +41,6 @@ func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix.Sigset_t) (int, error) {
 	if nfd > unix.FD_SETSIZE {
 		return -1, unix.EINVAL
-	}
-	if timeout != nil {
-		left := *timeout
-		timeout = &left // the kernel stores what is left of it
 	}
 	c := asleep("pselect6", nfd, set(r), set(w), set(e)).reading()
 	return c.replayed(func() (int, error) {

@@ -98,11 +98,11 @@ func suspend(name string, set uint64, before uint32) error {
 func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, error) {
 	thread := sigmask(unix.SIG_BLOCK, bit(sigThread)) // until main sleeps
 	process := block(set)
-	defer func() {
-		block(process)
-		sigmask(unix.SIG_SETMASK, thread)
-	}()
-	return do(unix.Sigset_t{Val: [16]uint64{set &^ bit(sigThread)}})
+	result, err := do(unix.Sigset_t{Val: [16]uint64{set &^ bit(sigThread)}})
+	waitHandlers() // before the signals are blocked again
+	block(process)
+	sigmask(unix.SIG_SETMASK, thread)
+	return result, err
 }
 
 // Kill is the system call kill, see kill(2). It returns the error.

@@ -50,9 +50,7 @@ func init() {
 	environ = withoutForkVars(environ)
 	secure := auxv[atSecure] != 0 || auxv[atUID] != auxv[atUID+1] || auxv[atUID+2] != auxv[atUID+3]
 	switch {
-	case secure && text != "": // anybody may have written it
-		Fatal("fork error: %v", errPrivileged)
-	case secure:
+	case secure: // anybody may have written the text
 		becomeFirst()
 		noFork = errPrivileged
 	case text == "":
@@ -63,7 +61,8 @@ func init() {
 	}
 }
 
-var errPrivileged = errors.New("a program that has the privileges of another user than who started it cannot execute itself again")
+// errPrivileged is why Fork fails where a child could not trust its environment.
+var errPrivileged = errors.New("a program that has the privileges of another user cannot execute itself again")
 
 // self is the program that runs, even if its file has been replaced.
 const self = "/proc/self/exe"
@@ -178,14 +177,13 @@ func aside(fd int) int {
 // Where no descriptor is left for that, main prints again.
 func silence() {
 	out, err := aside(1), aside(2)
-	null, openErr := unix.Open(os.DevNull, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if out < 0 || err < 0 || openErr != nil { // no descriptor is left
-		closeAll([]int{out, err, null})
+	if out < 0 || err < 0 { // no descriptor is left
+		closeAll([]int{out, err})
 		return
 	}
-	unix.Dup2(null, 1)
-	unix.Dup2(null, 2)
-	unix.Close(null)
+	unix.Close(1)
+	unix.Open(os.DevNull, unix.O_WRONLY, 0) // at the lowest number, which is 1
+	unix.Dup2(1, 2)
 	stdout = out
 	messages.Store(int32(err))
 	crashes = os.NewFile(uintptr(err), "standard error")

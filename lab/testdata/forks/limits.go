@@ -199,7 +199,7 @@ var _ = register("privileges given up", prints{Test: "TestPrivileges"}, func() {
 var _ = register("set-user-ID", prints{
 	Test:   "TestPrivileges",
 	Stdout: "the result is 1\n",
-	Stderr: "fork error: A program that was started with the privileges of another user cannot execute itself again\n",
+	Stderr: "fork error: A program that has the privileges of another user cannot execute itself again\n",
 	Status: 1,
 }, func() { // C: the child runs
 	n := sys.Once(func() int { return 1 })
