@@ -35,8 +35,10 @@ func withDiagrams(t *testing.T, page string, list []session) []session {
 
 // TestSamePicture makes the picture of tcpserv04 and tcpcli01 twenty times, beside a busy core.
 func TestSamePicture(t *testing.T) {
+	takesLong(t, "it draws a picture twenty times")
 	needsHost(t, "each run has a host of its own")
 	lookAtSources()
+	needsTools(t, "strace", "tcpdump")
 	start(t, "sh", "-c", "while :; do :; done")
 	all := sessions(t, "lab/README.md")
 	of := slices.IndexFunc(all, func(s session) bool {
@@ -45,12 +47,8 @@ func TestSamePicture(t *testing.T) {
 	if of < 0 {
 		t.Fatal("section 5.17 has no picture")
 	}
-	runs := 20
-	if testing.Short() {
-		runs = 2
-	}
 	t.Run("runs", func(t *testing.T) {
-		for run := range runs {
+		for run := range 20 {
 			t.Run(fmt.Sprint(run), func(t *testing.T) {
 				t.Parallel()
 				all[of].compare(t, all[of].piped(t))
@@ -64,6 +62,7 @@ func TestBadRecords(t *testing.T) {
 	needsHost(t, "it runs on a host of its own")
 	t.Parallel()
 	lookAtSources()
+	needsTools(t, "strace", "tcpdump")
 	var s session
 	say := func(command string, output ...string) {
 		s.commands = append(s.commands, typed{command: command + "; echo $?", output: output})
