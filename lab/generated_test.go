@@ -526,6 +526,7 @@ func loopsKeep(code string) bool {
 // In servers written at random, each child has the variables, the descriptors and the rest of
 // what its parent had at Fork.
 func TestGeneratedServers(t *testing.T) {
+	takesLong(t, "it writes many servers and runs them")
 	if !onOwnHost(t) {
 		return
 	}
