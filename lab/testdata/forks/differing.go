@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,23 @@ var _ = register("another call", prints{Stdout: "its status is 1\n", Stderr: ano
 	_, err := os.Stat("file")
 	os.WriteFile("file", nil, 0o600)
 	_ = err == nil && unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0) > 0 || unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0) > 0 // <here>
+	if unp.Fork() == 0 {
+		fmt.Println("the child runs")
+		os.Exit(0)
+	}
+	wait()
+})
+
+var _ = register("another order", prints{Stdout: "its status is 1\n", Stderr: anotherPath("differing.go:<here>", "socket(AF_INET, SOCK_DGRAM, 0)", "differing.go:<here>", "socket(AF_INET, SOCK_STREAM, 0)")}, func() { // of the same call, as a map may have
+	types := []int{unix.SOCK_STREAM, unix.SOCK_DGRAM}
+	_, err := os.Stat("file")
+	os.WriteFile("file", nil, 0o600)
+	if err == nil {
+		slices.Reverse(types)
+	}
+	for _, typ := range types {
+		unp.Socket(unix.AF_INET, typ, 0) // <here>
+	}
 	if unp.Fork() == 0 {
 		fmt.Println("the child runs")
 		os.Exit(0)

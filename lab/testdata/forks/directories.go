@@ -106,3 +106,14 @@ var _ = register("start directory removed", prints{Stdout: "the child runs\n"}, 
 	os.Remove(dir)
 	inChild(func() { fmt.Println("the child runs") })
 })
+
+var _ = register("file of another directory", prints{Stdout: "the file's <nil>\n"}, func() { // which main reads again on its way
+	sys.OnceFunc(func() { os.Mkdir("sub", 0o700); os.WriteFile("sub/file", []byte("the file's"), 0o600) })
+	sys.Chdir("sub")
+	content, err := os.ReadFile("file")
+	if unp.Fork() == 0 {
+		fmt.Println(string(content), err)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+})

@@ -190,7 +190,7 @@ var _ = register("handler that reads", prints{Stdout: "x <nil>\n"}, func() { // 
 			for !threadIn(thread, unix.SYS_READ) {
 				time.Sleep(time.Millisecond)
 			}
-			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+			unix.Tgkill(unix.Getpid(), thread, unix.SIGUSR1)
 			time.Sleep(time.Millisecond)
 		}
 		unix.Write(p[1], []byte("x"))
