@@ -182,7 +182,7 @@ func prepare(dir string) (reasons []string) {
 	// With -trimpath, as the blocks build: on a new machine that takes a while, the first
 	// time, and no block waits for it.
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", bin+"/", "./...",
-		"./lab/testdata/forks", "./lab/testdata/empty", "./lab/testdata/netecho", "./lab/testdata/waiting")
+		"./lab/testdata/forks", "./lab/testdata/empty", "./lab/testdata/netecho", "./lab/testdata/waiting", "./lab/testdata/signals")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return append(reasons, fmt.Sprintf("go build: %v\n%s", err, out))
