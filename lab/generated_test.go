@@ -27,8 +27,6 @@ import (
 
 // In lab: go test -run TestGeneratedServers -servers 5000 -seed 1 .
 var (
-	headFlag  = flag.Bool("head", false, "")
-	noShrink  = flag.Bool("noshrink", false, "")
 	generated = flag.Int("servers", 200, "how many servers TestGeneratedServers writes")
 	scripts   = flag.Int("scripts", 100, "how many scripts TestSignalScripts plays")
 	firstSeed = flag.Uint64("seed", 1, "the seed of the first of them")

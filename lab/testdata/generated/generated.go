@@ -2,6 +2,8 @@
 // Its arguments are the number of one and the name of a file that does not exist.
 package main
 
+//lint:file-ignore U1000 the servers that the test writes use it all
+
 import (
 	"fmt"
 	"os"
