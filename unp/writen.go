@@ -7,17 +7,20 @@ import (
 	"tcpcliserv/unp/sys"
 )
 
-func writen(fd int, ptr []byte) error {
+func writen(fd int, ptr []byte) (int, error) {
+	n := len(ptr)
 	for len(ptr) > 0 {
 		nwritten, err := sys.Write(fd, ptr)
-		if err == unix.EINTR {
-			nwritten = 0 // and call write() again
-		} else if err != nil {
-			return err
+		if nwritten <= 0 {
+			if nwritten < 0 && err == unix.EINTR {
+				nwritten = 0 // and call write() again
+			} else {
+				return -1, err // error
+			}
 		}
 		ptr = ptr[nwritten:]
 	}
-	return nil
+	return n, nil
 }
 
 // Writen writes all of ptr to the descriptor, in as many calls to write as it takes
@@ -25,7 +28,7 @@ func writen(fd int, ptr []byte) error {
 // and exits. If the peer no longer takes data, SIGPIPE ends the process, unless it is
 // ignored or caught; then the error is "Broken pipe" (section 5.13).
 func Writen(fd int, ptr []byte) {
-	if err := writen(fd, ptr); err != nil {
+	if n, err := writen(fd, ptr); n != len(ptr) {
 		ErrSys(err, "writen error")
 	}
 }

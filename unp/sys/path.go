@@ -162,12 +162,14 @@ func withoutFinishedRounds(steps []*step) []*step {
 	for _, s := range steps {
 		s.stays = last[s.at] == s && !s.lost || len(s.open) > 0
 	}
-	return shortened(steps)
+	return shortened(steps, true)
 }
 
 // shortened deletes the finished rounds of the outermost loop, and in each round that stays
-// those of the loops within.
-func shortened(steps []*step) []*step {
+// those of the loops within. The step before them, if it is a call to Keep or before the server's
+// own loop, takes the values that they have left in kept variables: main may decide by them before
+// its next call.
+func shortened(steps []*step, outermost bool) []*step {
 	head := firstThatRepeats(steps)
 	if head < 0 {
 		return steps
@@ -182,12 +184,13 @@ func shortened(steps []*step) []*step {
 		round, others := rest[:end], rest[end:]
 		if len(others) > 0 && !others[0].ahead && finished(round) {
 			others[0].after = round[0].after
-			if len(stay) > 0 {
-				stay[len(stay)-1].kept = round[end-1].kept
+			before := len(stay) - 1
+			if before >= 0 && (outermost || stay[before].call == "Keep()") {
+				stay[before].kept = round[end-1].kept
 			}
 		} else {
 			stay = append(stay, round[0])
-			stay = append(stay, shortened(round[1:])...)
+			stay = append(stay, shortened(round[1:], false)...)
 		}
 		rest = others
 	}
