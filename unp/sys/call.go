@@ -177,7 +177,7 @@ func (c *call) done(do func() error) error {
 
 // remembered adds the call to the path.
 func (c *call) remembered(at place, result int, err error, out []any) {
-	s := &step{at: at, result: result, open: c.open, accepts: c.accepts, reads: c.reads, ahead: readAhead() > 0}
+	s := &step{at: at, result: result, open: c.open, accepts: c.accepts && !(c.reads && err != nil), reads: c.reads, ahead: readAhead() > 0}
 	path.returned = returned.Load()
 	if c.skips {
 		s.after = path.skipped.Load()
@@ -236,7 +236,8 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	if err != nil {
 		Fatal("fork error: the child cannot be given what %s returned at %s: %v", s.call, s.line, err)
 	}
-	s.accepts, s.reads, s.ahead = c.accepts, c.reads, ahead
+	s.accepts = c.accepts && !(c.reads && s.errno != 0) // no datagram, no client
+	s.reads, s.ahead = c.reads, ahead
 	return s.returned()
 }
 

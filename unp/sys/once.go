@@ -41,8 +41,8 @@ func OnceFunc(do func()) {
 // package returns on the child's way to Fork, they get the values that they had there in the
 // parent. Keep never changes the parent's variables.
 //
-// Call Keep after the variables have got their first values, and before the loop. The types
-// are those of [Once]. Anything that is not a pointer, or is nil, ends the program with a
+// Call Keep directly before the loop, when the variables have their first values, or at the
+// beginning of the loop. The types are those of [Once]. Anything that is not a pointer, or is nil, ends the program with a
 // message.
 func Keep(vars ...any) {
 	at := here()

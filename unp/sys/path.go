@@ -162,14 +162,13 @@ func withoutFinishedRounds(steps []*step) []*step {
 	for _, s := range steps {
 		s.stays = last[s.at] == s && !s.lost || len(s.open) > 0
 	}
-	return shortened(steps, true)
+	return shortened(steps)
 }
 
 // shortened deletes the finished rounds of the outermost loop, and in each round that stays
-// those of the loops within. The step before them, if it is a call to Keep or before the server's
-// own loop, takes the values that they have left in kept variables: main may decide by them before
-// its next call.
-func shortened(steps []*step, outermost bool) []*step {
+// those of the loops within. A call to Keep directly before the loop takes the values that the
+// rounds have left in kept variables: main may decide by them before its next call.
+func shortened(steps []*step) []*step {
 	head := firstThatRepeats(steps)
 	if head < 0 {
 		return steps
@@ -185,12 +184,12 @@ func shortened(steps []*step, outermost bool) []*step {
 		if len(others) > 0 && !others[0].ahead && finished(round) {
 			others[0].after = round[0].after
 			before := len(stay) - 1
-			if before >= 0 && (outermost || stay[before].call == "Keep()") {
+			if before >= 0 && stay[before].call == "Keep()" {
 				stay[before].kept = round[end-1].kept
 			}
 		} else {
 			stay = append(stay, round[0])
-			stay = append(stay, shortened(round[1:], false)...)
+			stay = append(stay, shortened(round[1:])...)
 		}
 		rest = others
 	}
