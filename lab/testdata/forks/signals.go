@@ -18,9 +18,9 @@ import (
 
 // Signals and their handlers.
 
-var _ = register("handler waits for another while main forks", prints{Stdout: "200\n"}, func() { waitsForAnother(200, forkAndWait) })
+var _ = register("handler waits for another while main forks", prints{Stdout: "400\n"}, func() { waitsForAnother(400, forkAndWait) })
 
-var _ = register("handler waits for another while main blocks", prints{Stdout: "5000\n"}, func() { waitsForAnother(5000, blockAndUnblock) })
+var _ = register("handler waits for another while main blocks", prints{Stdout: "50000\n"}, func() { waitsForAnother(50_000, blockAndUnblock) })
 
 // waitsForAnother has main do something as often as that, while a handler waits for what
 // another handler does, which in C interrupts it.
@@ -39,7 +39,7 @@ func waitsForAnother(times int, do func()) {
 		go func() {
 			for {
 				unix.Kill(parent, unix.SIGUSR2)
-				time.Sleep(200 * time.Microsecond)
+				time.Sleep(100 * time.Microsecond)
 			}
 		}()
 	}
