@@ -20,7 +20,7 @@ func init() {
 	sys.ReadAhead(buffered)
 }
 
-// buffered returns how many bytes all the buffers hold.
+// buffered returns how many bytes all the buffers hold together.
 func buffered() int {
 	bytes := Stdin.Buffered()
 	readBufs.Range(func(_, rl any) bool {
@@ -61,10 +61,10 @@ func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 	return nil
 }
 
-// Readline reads a line into *ptr, with its newline, but at most maxlen-1 bytes;
-// it returns the line's length in bytes, 0 at the end of input (Figure 3.18). Every byte
-// is data, including NUL. Readline reads up to MAXLINE bytes ahead, so do not mix it with
-// sys.Read, select or poll. On error it prints "readline error" and exits.
+// Readline reads a line into *ptr, with its newline, but at most maxlen-1 bytes; it returns
+// the line's length in bytes, or 0 at the end of input (Figure 3.18). Every byte is data,
+// including NUL. Readline reads up to MAXLINE bytes ahead, so do not mix it with sys.Read,
+// select or poll. On error it prints "readline error" and the error's text, and exits.
 func Readline(fd int, ptr *[]byte, maxlen int) int {
 	rl, ok := readBufs.Load(fd)
 	if !ok {

@@ -2,14 +2,14 @@
 
 // Package unp is a Go version of those library files of UNIX Network Programming, volume 1,
 // third edition, that chapter 5 uses. Each file has the name of its C file in the book's lib
-// directory, and each function the lines of its C function.
+// directory, and each function follows its C function.
 //
-// A function whose C name begins with a capital letter checks the result of the function with
-// a small letter. If that has failed, it prints the message of the C function, a colon and the
-// error's text on standard error, and exits with status 1.
+// A function whose C name begins with a capital letter is a wrapper: it calls the function
+// whose name begins with a small letter. If that call fails, the wrapper prints the message of
+// the C wrapper, a colon and the error's text on standard error, and exits with status 1.
 //
-// What C gets from the system's own headers is in package sys: the system calls, such as
-// sys.Accept, and struct sockaddr_in, for example.
+// What C gets from the system's own headers, such as accept and struct sockaddr_in, is in
+// package sys.
 package unp
 
 import "golang.org/x/sys/unix"

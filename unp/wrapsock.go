@@ -42,8 +42,8 @@ func Connect(fd int, sa sys.SA, salen sys.Socklen) {
 }
 
 // Listen makes the socket accept connections; backlog tells the kernel how many of them may
-// wait for Accept (Figure 4.9). The environment variable LISTENQ overrides backlog. If
-// LISTENQ is not a number, or on error, Listen prints a message and exits.
+// wait for Accept (Figure 4.9). The environment variable LISTENQ overrides backlog. On error,
+// or if LISTENQ is not a number, Listen prints a message and exits.
 func Listen(fd, backlog int) {
 	// can override 2nd argument with environment variable
 	if ptr, ok := os.LookupEnv("LISTENQ"); ok {
@@ -71,9 +71,9 @@ func setsockopt(fd, level, optname int, optval any) error {
 	return unix.EINVAL
 }
 
-// Setsockopt sets an option of the socket to *optval: an int, or a unix.Linger or unix.Timeval,
-// whose times are in seconds (section 7.2). On error it prints "setsockopt error" and the
-// error's text, and exits.
+// Setsockopt sets an option of the socket to *optval: an int, a unix.Linger (in seconds), or a
+// unix.Timeval (in seconds and microseconds) (section 7.2). On error it prints "setsockopt
+// error" and the error's text, and exits.
 func Setsockopt(fd, level, optname int, optval any) {
 	if err := setsockopt(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")

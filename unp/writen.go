@@ -23,10 +23,10 @@ func writen(fd int, ptr []byte) (int, error) {
 	return n, nil
 }
 
-// Writen writes all of ptr to the descriptor, in as many calls to write as it takes
-// (Figure 3.16). On error it prints "writen error" and the error's text on standard error,
-// and exits. If the peer no longer takes data, SIGPIPE ends the process, unless it is
-// ignored or caught; then the error is "Broken pipe" (section 5.13).
+// Writen writes all of ptr to the descriptor, in as many calls to write as it takes (Figure
+// 3.16). On error it prints "writen error" and the error's text on standard error, and exits.
+// If the peer no longer takes data, SIGPIPE ends the process. If SIGPIPE is ignored or caught,
+// the error is "Broken pipe" (section 5.13).
 func Writen(fd int, ptr []byte) {
 	if n, err := writen(fd, ptr); n != len(ptr) {
 		ErrSys(err, "writen error")

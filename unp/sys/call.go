@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The one rule of this package: a system call that main makes is made once. A child on its
-// way to its Fork does not make it again, and gets the same result. Before and after the
-// call, main waits for the handlers of the signals that have arrived.
+// The one rule of this package: a system call that main makes is made once. A child on its way
+// to its Fork does not make it again, and gets the same result. Before and after each call,
+// main waits for the handlers of the signals that have arrived.
 
 // A call is a system call that a program makes.
 type call struct {
@@ -28,7 +28,8 @@ type call struct {
 	skips   bool // a child on its way does nothing, unless the parent's call has failed
 }
 
-// The three kinds of calls: what a handler can interrupt.
+// The three kinds of calls, by what can interrupt them: no handler, a handler without
+// SA_RESTART, any handler.
 func briefly(name string, args ...any) *call {
 	return &call{name: name, args: args, does: brief, fd: -1}
 }
@@ -41,8 +42,8 @@ func asleep(name string, args ...any) *call {
 	return &call{name: name, args: args, does: sleep, fd: -1}
 }
 
-// undisturbed tells whether a call may go to the kernel as it is: no signal is caught, main does
-// not retrace, and is in no other call.
+// undisturbed tells whether a call may go to the kernel as it is: no signal is caught, and
+// main neither retraces nor is in another call.
 func undisturbed() bool {
 	return caught.Load() == 0 && !path.retracing.Load() && mainDoes.Load() == idle
 }
@@ -53,7 +54,7 @@ func (c *call) on(fd int) *call {
 	return c
 }
 
-// reading is what read(2) and its like are.
+// reading marks a call that reads, such as read(2).
 func (c *call) reading() *call {
 	c.reads = true
 	return c
@@ -68,15 +69,16 @@ func (c *call) opened(fd int, err error) (int, error) {
 	return fd, err
 }
 
-// made makes a call. What a handler then finds main doing ends even if do panics.
+// made makes a call. In the meantime, handlers find main doing what c.does says; that ends
+// even if do panics.
 func (c *call) made(do func() (int, error)) (int, error) {
 	defer begin(c.does, c.fd)()
 	return do()
 }
 
-// replayed makes a call whose result main needs, and remembers on main's path what it
-// returned and what it stored in the variables to which out points. In a child that retraces
-// main it returns and stores the same instead.
+// replayed makes a call whose result main needs, and remembers on main's path what it returned
+// and what it stored in the variables to which out points. In a child that retraces main,
+// replayed makes no call: it returns and stores what the parent's call returned and stored.
 func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 	at := here()
 	if at == nowhere {
@@ -104,7 +106,7 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 	return result, err
 }
 
-// errPanicked is what the path says of a function that has panicked in Once.
+// errPanicked is the error that the path has for a function that has panicked in Once.
 const errPanicked = unix.ECANCELED
 
 // filling replays a call that fills a buffer, and the variables to which out points.
@@ -120,8 +122,8 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 	return n, err
 }
 
-// skipped makes a call that only does something. If it succeeds it returns success, and the
-// path does not need it; if not, it is replayed.
+// skipped makes a call that only does something. If the call succeeds, skipped returns
+// success, and the path does not need the call; if it fails, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	c.skips = true
 	if undisturbed() {
@@ -163,8 +165,8 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	return result, err
 }
 
-// handlersMayHaveChangedKept tells whether a handler has returned since the last step, and there
-// are kept variables.
+// handlersMayHaveChangedKept tells whether there are kept variables and a handler has returned
+// since the last step.
 func handlersMayHaveChangedKept() bool {
 	return len(kept.places) > 0 && returned.Load() != path.returned
 }
@@ -241,7 +243,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	return s.returned()
 }
 
-// errnoOf returns the number of an error, or 0 if it is none of the kernel's.
+// errnoOf returns the number of an error, or 0 if it is not one of the kernel's.
 func errnoOf(err error) unix.Errno {
 	errno, _ := err.(unix.Errno)
 	return errno
@@ -254,7 +256,7 @@ func (s *step) returned() (int, error) {
 	return s.result, nil
 }
 
-// differs ends a child whose main has come to another call than its parent's.
+// differs ends a child whose main has made a different call from its parent's.
 func (c *call) differs(at place, parentsLine, parentsCall string) {
 	childsLine := at.line()
 	childsInner, _, _ := strings.Cut(childsLine, "<")
@@ -281,8 +283,8 @@ func (c *call) String() string {
 	return b.String()
 }
 
-// argument is an argument of a call as strace shows it. A child needs no fmt for the usual ones,
-// whose pages it would have to load.
+// argument is an argument of a call as strace shows it. The usual ones are formatted without
+// fmt, so that a child need not load that package's pages.
 func argument(arg any) string {
 	switch a := arg.(type) {
 	case nil:

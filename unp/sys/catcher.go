@@ -15,15 +15,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sigaction(2) and its kin on top of the Go runtime.
+// sigaction(2) and its relatives, on top of the Go runtime.
 //
-// The kernel gets the disposition and the flags asked for, but the handler that it
-// calls is the runtime's, because a Go function cannot run where a signal strikes. The
-// runtime hands the signal to package os/signal, which passes it to a goroutine, the
-// signal's catcher. The catcher calls the handler, on a thread of its own, where even
-// what is unsafe in C, such as printf, is safe. Before and after each system call that main
-// makes through this package, main waits for the handlers of the signals that have arrived,
-// as in C, where main is what a handler interrupts.
+// The kernel gets the disposition and the flags asked for, but the handler that it calls is
+// the runtime's, because a Go function cannot run at the point where a signal interrupts a
+// thread. The runtime hands the signal to package os/signal, which passes it to a goroutine,
+// the signal's catcher. The catcher calls the handler, on a thread of its own, where even what
+// is unsafe in C, such as printf, is safe. Before and after each system call that main makes
+// through this package, main waits for the handlers of the signals that have arrived. So main
+// stands still while a handler runs, as in C, where the handler interrupts main.
 
 // A catcher calls the handler of one signal.
 type catcher struct {
@@ -32,8 +32,8 @@ type catcher struct {
 	pending chan os.Signal // room for one, because signals are not queued; nil until the catcher has started
 }
 
-// signals is what a kernel keeps of a process's signals. The mutex and the condition
-// variable changed make it a monitor.
+// signals is what a kernel keeps about the signals of a process. With the mutex and the
+// condition variable changed, it is a monitor.
 var signals struct {
 	sync.Mutex
 	catchers [1 + 64]catcher // by signal number
@@ -79,8 +79,8 @@ func (c *catcher) ignores() bool {
 	return c.act.Handler != nil && reflect.ValueOf(c.act.Handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer()
 }
 
-// install gives the kernel the disposition of a signal. A signal that main blocks is
-// caught whatever its disposition, because another thread would take it.
+// install gives the kernel the disposition of a signal. A signal that main blocks is caught,
+// whatever its disposition, because the kernel would give it to another thread.
 func (c *catcher) install(signo unix.Signal) {
 	const forChildren = SA_NOCLDSTOP | SA_NOCLDWAIT
 	switch {
@@ -97,9 +97,9 @@ func (c *catcher) install(signo unix.Signal) {
 	rtSigaction(signo, &c.kernel, &ksigaction{}) // so that strace shows the previous one
 }
 
-// start begins to catch a signal, unless it is at its default or ignored. SIGPIPE is
-// caught even if it is ignored: os.File asks the runtime, not the kernel, whether to die of
-// EPIPE.
+// start begins to catch a signal, unless it is at its default or ignored. SIGPIPE is caught
+// even if it is ignored: after EPIPE, os.File asks the runtime, not the kernel, whether the
+// process is to die.
 func (c *catcher) start(signo unix.Signal) {
 	caughtIfIgnored := signo == unix.SIGPIPE && c.kernel.handler == kernelIGN
 	if signals.off || c.pending != nil || c.kernel.handler <= kernelIGN && !caughtIfIgnored {
@@ -114,8 +114,8 @@ func (c *catcher) start(signo unix.Signal) {
 	caught.Or(bit(signo))
 }
 
-// catch calls the handler whenever there is a signal. Its thread blocks what main blocks,
-// and the signal itself, as a handler does in C.
+// catch calls the handler whenever the signal has arrived. The thread of catch blocks what
+// main blocks, and the signal itself, as the thread of a handler does in C.
 func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	runtime.LockOSThread()
 	signals.Lock() // until all catchers of a new child have started: this thread may take the signal of any
@@ -137,7 +137,7 @@ func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	}
 }
 
-// catchOn puts a new goroutine in the place of one in which the handler has called
+// catchOn starts a new goroutine to replace one in which the handler has called
 // runtime.Goexit.
 func (c *catcher) catchOn(signo unix.Signal, wake chan os.Signal) {
 	signals.Unlock()
@@ -148,8 +148,8 @@ func (c *catcher) catchOn(signo unix.Signal, wake chan os.Signal) {
 	go c.catch(signo, wake)
 }
 
-// canRun tells whether the handler of a signal may run now. While one runs, the signals of
-// its mask wait.
+// canRun tells whether the handler of a signal may run now. While a handler runs, the signals
+// in its mask wait.
 func canRun(signo unix.Signal) bool {
 	if signals.held || signals.blocked&bit(signo) != 0 {
 		return false
@@ -163,7 +163,7 @@ func canRun(signo unix.Signal) bool {
 	return true
 }
 
-// handle takes a signal: it calls the handler.
+// handle handles a signal according to its disposition; as a rule, it calls the handler.
 func (c *catcher) handle(signo unix.Signal) {
 	act := c.act
 	switch {
@@ -223,8 +223,8 @@ func interruptMain(flags int) {
 	}
 }
 
-// wakeFrom wakes main if it sleeps in a call on this descriptor, which another goroutine has
-// closed. The kernel makes the call again, which then fails.
+// wakeFrom wakes main if main sleeps in a call on this descriptor, which another goroutine has
+// closed. The kernel restarts the call, which then fails.
 func wakeFrom(fd int) {
 	if mainOn.Load() != int32(fd) {
 		return
@@ -265,7 +265,7 @@ func flush() {
 	ossignal.Stop(passed)
 }
 
-// busy tells whether a handler runs, or is about to, of a signal that main does not block.
+// busy tells whether the handler of a signal that main does not block runs or is about to run.
 func busy() bool {
 	if signals.running&^signals.blocked != 0 {
 		return true
@@ -315,9 +315,10 @@ func block(set uint64) (old uint64) {
 	return old
 }
 
-// atDefault sets the signals that the runtime catches back to their default, except those
-// that it needs. SIGURG, with which it interrupts its threads, is not among those: at
-// its default it interrupts nothing. Signals of the set ignored are ignored from then on.
+// atDefault sets the signals that the runtime catches back to their default, except those that
+// it needs. SIGURG, with which the runtime interrupts its threads, is not among the
+// exceptions: at its default it interrupts nothing. From then on, the signals in the set
+// ignored are ignored.
 func atDefault(ignored uint64) {
 	rtSigaction(unix.SIGURG, nil, &signals.runtimes)
 	for signo := unix.Signal(1); signo <= 64; signo++ {
@@ -331,7 +332,7 @@ func atDefault(ignored uint64) {
 	}
 }
 
-// ignoredSignals returns the signals that are ignored, but for those that the runtime needs.
+// ignoredSignals returns the signals that are ignored, except those that the runtime needs.
 func ignoredSignals() (set uint64) {
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		var act ksigaction
@@ -343,9 +344,9 @@ func ignoredSignals() (set uint64) {
 	return set
 }
 
-// startCatchers starts the catchers that could not start while main retraced. SIGCHLD's
-// starts only at this process's own first fork: it takes threads, and before that fork there
-// are no children.
+// startCatchers starts the catchers that could not start while main retraced. The catcher of
+// SIGCHLD starts only at this process's own first fork: a catcher takes threads, and before
+// that fork there are no children.
 func startCatchers() {
 	signals.Lock()
 	defer signals.Unlock()
@@ -364,7 +365,7 @@ func startCatcher(signo unix.Signal) {
 	signals.catchers[signo].start(signo)
 }
 
-// discard drops a signal that main blocks and that is pending.
+// discard drops the signal if it is pending.
 func (c *catcher) discard() {
 	select {
 	case <-c.pending:

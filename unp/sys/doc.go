@@ -1,9 +1,9 @@
 //go:build linux && (amd64 || arm64)
 
-// Package sys has what a C program gets from the system's headers: the system calls, under
-// the names of their manual pages, struct sockaddr_in and its relatives, and fork and
-// sigaction, which Go does not have. Calls have the signatures of golang.org/x/sys/unix, except
-// that addresses are passed as in C.
+// Package sys has what a C program gets from the system's headers: the system calls, among
+// them fork and sigaction, which Go does not have, and struct sockaddr_in and its relatives.
+// Most calls have the names and the signatures of golang.org/x/sys/unix; addresses are passed
+// as in C.
 //
 //	func main() {
 //		fd, _ := sys.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)   // made once
@@ -26,44 +26,48 @@
 // # Fork
 //
 // The child of [Fork] is the same program, executed again. It runs main from the top and
-// retraces its parent's path, which is the list of the calls that main has made. Each call
-// returns what it returned in the parent and stores what it stored there. The last of them is
-// the Fork that made the child: it returns 0, and from there on the child is on its own. Until
-// then
+// retraces its parent's path, which is the list of the calls that main has made through this
+// package. Each call returns what it returned in the parent and stores what it stored there.
+// The last call on the path is the Fork that made the child: it returns 0, and from there on
+// the child is on its own. Until then
 //
 //   - what main writes to descriptors 1 and 2, by whatever means, is thrown away, unless the
 //     environment variable UNP_PRINT is set;
-//   - [Sigaction] and [Chdir] do their work again, because exec resets handlers, and because
-//     main needs its files;
+//   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main must
+//     find the files of its directory;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
-//     happen once, or whose result differs the second time, such as a random number;
+//     happen only once, and for what would have a different result the second time, such as
+//     drawing a random number;
 //   - variables hold what main computes on its way. A server's child runs only the last round of
 //     the loop around [Accept], so a counter in that loop starts over. [Keep] is for variables
 //     that the loop carries from round to round.
 //
 // The path is in the child's environment, as text with a line for each call; see
-// /proc/PID/environ. If main comes to another call than it did in the parent, the child prints a
-// message that names both, and exits. If main returns or exits on its way, the child prints
+// /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and
+// Write, have a line, as a rule, only if they have failed. If main makes a different call from
+// the one in the next line, the child prints a message that names both, and exits; calls
+// without a line are not compared. If main returns or exits on its way, the child prints
 // nothing.
 //
 // # Signals
 //
 // Every signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE, SIGPROF and
-// signal 33, which Go's runtime needs. A signal that was ignored when the program started stays
-// ignored if it is SIGHUP, SIGINT, SIGCONT, SIGTSTP, SIGTTIN or SIGTTOU; the runtime has already
-// caught the others. To change a disposition, use [Sigaction], not os/signal.
+// signal 33, which Go's runtime needs. A signal that was ignored when the program started
+// stays ignored only if it is SIGHUP, SIGINT, SIGCONT, SIGTSTP, SIGTTIN or SIGTTOU: the
+// runtime has already caught any other. To change a disposition, use [Sigaction], not
+// os/signal.
 //
 // A handler runs on a thread of its own, where even what is unsafe in C, such as printf, is
 // safe. It may call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a
-// mask. main waits for it before and after each call of this package, so a handler that hangs
-// holds up main, as in C. Outside this package main does not wait, nor does os.Exit: call
-// Sleep(0) first. Handlers of different signals may run at the same time, unless sa_mask
-// forbids it.
+// mask. Before and after each call of this package, main waits for the handlers of the signals
+// that have arrived, so a handler that hangs holds up main, as in C. Outside this package main
+// does not wait. Neither does os.Exit: call Sleep(0) first. Handlers of different signals may
+// run at the same time, unless sa_mask forbids it.
 //
 // When a handler without SA_RESTART has returned, the call in which main sleeps fails with
 // EINTR; any handler ends [Sleep], [Pause], [Sigsuspend], [Select] and [Poll]. If the kernel
-// has given the signal to another thread, this takes some 20 ms.
+// has given the signal to a thread other than main's, this takes some 20 ms.
 //
 // # Limits
 //
@@ -71,37 +75,38 @@
 //     goroutine that makes a call of this package in a child, before main has reached Fork, ends
 //     the child with a message.
 //   - The path must fit into what execve(2) takes of an environment, 2 MB as a rule, which is
-//     some 25,000 calls. A server's finished rounds do not count: a round of the loop around
-//     Accept is forgotten when all its descriptors are closed and later rounds have made the
-//     same calls. What main reads on its way is limited to 64 KB and 1,000 calls; beyond that,
-//     Fork fails.
-//   - Variables that a forgotten round has set, and that nobody keeps, have the values of the
-//     rounds on the path. Two variables given to Keep that share memory no longer do in the
-//     child.
+//     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
+//     around Accept is forgotten when all its descriptors are closed and later rounds have
+//     made the same calls. What main reads on its way is limited to 64 KB and 1,000 calls;
+//     beyond that, Fork fails.
+//   - Variables that a forgotten round has set, and that were not given to Keep, have the
+//     values that the rounds on the path give them. Two variables that were given to Keep and
+//     share memory no longer share it in the child.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. If
-//     the parent calls [Setpgid] for the child, that fails with EACCES.
-//   - A descriptor that is closed on exec is not the child's. Calls of this package drop
-//     SOCK_CLOEXEC and O_CLOEXEC; what os.Open opens inside Once is closed on exec.
+//     the parent calls [Setpgid] for the child, the call fails with EACCES.
+//   - The child does not have its parent's close-on-exec descriptors. Calls of this package
+//     drop SOCK_CLOEXEC and O_CLOEXEC, but os.Open sets O_CLOEXEC, even inside Once.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
 //     gives back the capabilities that the parent has dropped. Fork fails in a program that was
 //     started with the privileges of another user (set-user-ID, for example), because such a
 //     program cannot trust its environment.
-//   - A call that the kernel restarts continues before the handler has run, in C after it: use
-//     a handler without SA_RESTART and a loop where this matters.
+//   - A call that the kernel restarts may continue before the handler has run; in C it
+//     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop.
 //   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel, so
-//     sigtimedwait and signalfd miss them. [Sigsuspend] and [Pselect] do what they do in C.
+//     sigtimedwait and signalfd do not see them. [Sigsuspend] and [Pselect] work as in C.
 //     unix.PthreadSigmask blocks a signal for main's thread only.
-//   - A signal that is caught, ignored or blocked and that arrives before a new child has reached
-//     its Fork waits until then, except SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM, which the
-//     runtime unblocks: they end the child. In a child, a SIGCHLD handler that was set on the
-//     way to Fork is not called before the child's own first Fork. Programs that a goroutine of
-//     the child executes begin with the signals blocked that its parent caught or ignored.
+//   - A signal that the parent catches, ignores or blocks, and that arrives before a new child
+//     has reached its Fork, waits until the child is there. The exceptions are SIGHUP, SIGINT,
+//     SIGQUIT, SIGABRT and SIGTERM, which the runtime unblocks: they end the child. In a
+//     child, a SIGCHLD handler that was set on the way to Fork is not called before the
+//     child's own first Fork. A program that a goroutine of the child executes starts with
+//     those signals blocked that the child's parent caught or ignored.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread. Real-time
-//     signals are not queued. Of the signals that were blocked when the program started, the
-//     runtime unblocks some on its other threads.
+//     signals are not queued. The runtime unblocks some of the signals that were blocked when
+//     the program started, on threads other than main's.
 //   - Do not close all descriptors in a loop, as daemons do: the runtime's own are among them,
-//     and the program ends with a fatal error. Close those that the program has opened.
-//   - In a module of your own, the runtime uses descriptors 3 and 4 for itself, unless go.mod
-//     has the two godebug lines of this module's, or package main has
+//     and the program ends with a fatal error. Close only those that the program has opened.
+//   - In a module of your own, the runtime uses descriptors 3 and 4 for itself, unless your
+//     go.mod has the two godebug lines that this module's has, or package main has
 //     //go:debug containermaxprocs=0 and //go:debug updatemaxprocs=0.
 package sys

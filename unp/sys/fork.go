@@ -15,25 +15,25 @@ import (
 //
 // A fork in C duplicates the process, and both processes return from it. Go's runtime has
 // several threads, of which fork would duplicate only the one that calls it
-// (golang.org/issue/227), so Fork executes the program again. The child enters main from
-// the top and retraces the path that its parent took, up to its fork.
+// (golang.org/issue/227), so Fork executes the program again. The child runs main from the top
+// and retraces the path that its parent took, up to the fork.
 //
-// The path is a list of steps: the calls that main has made through replayed, each with its
-// place in the program, and what it returned. The child's main makes the same calls, and each
-// returns what its step holds, for example the descriptor, which exec has kept at the same
-// number. The calls that go through skipped do nothing, because the parent has made them. The
-// last step is the fork that made this process. It returns 0, and from there on the process
-// is the child of the listing. If main comes to another call than it did in the parent, the
-// child exits with a message that names both.
+// The path is a list of steps. A step is a call that main has made through replayed, with its
+// place in the program and what it returned. The child's main makes the same calls, and each
+// returns what its step holds: a descriptor, for example, which exec has kept at the same
+// number. The calls that main makes through skipped do nothing, because the parent has made
+// them. The last step is the fork that made this process. It returns 0, and from there on the
+// process is the child of the listing. If main makes a different call from the one in the next
+// step, the child exits with a message that names both.
 
 // Fork is the system call fork, see fork(2): it makes a child process, and returns 0 in the
 // child and the child's process id in the parent, or -1 and the error. Only main can call it,
 // and not inside [Once].
 //
-// The child is this program, executed again: see the package comment. If main comes to
-// another call in the child than in the parent, the child prints a message that names both,
-// and exits. Fork costs about as much as executing a Go program. It needs /proc and two free
-// descriptors.
+// The child is this program, executed again: see the package comment. If main makes a
+// different call in the child from the next one on the parent's path, the child prints a
+// message that names both, and exits. Fork costs about as much as executing a Go program. It
+// needs /proc and two free descriptors.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()
@@ -55,7 +55,7 @@ func Fork() (int, error) {
 	return pid, err
 }
 
-// forkExec adds main's fork to the path, and executes the program again.
+// forkExec adds main's fork to the path and executes the program again.
 func forkExec(at place, c *call) (int, error) {
 	if noFork != nil {
 		return -1, noFork
@@ -87,7 +87,8 @@ func forkExec(at place, c *call) (int, error) {
 var errReadTooMuch = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that", maxData, maxReads)
 
 // execute makes a process that executes this program again. A signal that is sent to the child
-// before its main has arrived waits, if the parent does anything else with it than its default.
+// before its main has reached the fork waits, unless the signal is at its default in the
+// parent.
 func execute() (int, error) {
 	spare := occupyBelow(3) // then one number below 4 may be free
 	defer closeAll(spare)
@@ -114,8 +115,9 @@ func execute() (int, error) {
 	return syscall.ForkExec(self, args, &syscall.ProcAttr{Env: handOver(h, path.taken), Files: files})
 }
 
-// occupyBelow opens a descriptor at each number below n that is free. ForkExec has a pipe, whose
-// second descriptor it would move to 4, an open one perhaps, if it were below that.
+// occupyBelow opens a descriptor at each number below n that is free. ForkExec makes a pipe.
+// If the second descriptor of the pipe were below 4, ForkExec would move it to 4, which may be
+// open.
 func occupyBelow(n int) (taken []int) {
 	for {
 		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)

@@ -13,9 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a child is given is text, in the environment variable UNP_FORK: some lines about its
-// family, and a line for each step of the path, as strace would show the call, behind its
-// place. What does not fit into one variable goes on in UNP_FORK1, UNP_FORK2 and so on.
+// A child is given a text, in the environment variable UNP_FORK: first some lines about what
+// it inherits, then a line for each step of the path, with the step's place and the call as
+// strace would show it. What does not fit into one variable continues in UNP_FORK1, UNP_FORK2
+// and so on.
 const forkVar = "UNP_FORK"
 
 // maxVar is how long one of these variables may be: execve(2) allows 131072 bytes.
@@ -36,7 +37,7 @@ var inherited heritage
 
 var errForged = errors.New("not what Fork hands to its child")
 
-// handOver returns the environment of a child: the present one, and the path in it.
+// handOver returns the environment of a child: the current one, with the path added.
 func handOver(h heritage, steps []*step) []string {
 	b := fmt.Appendf(nil, "name %q\ndirectory %q\nignored %x\nblocked %x\nclosed %x\n", h.name, h.directory, h.ignored, h.blocked, h.closed)
 	if h.environment != nil {
@@ -83,7 +84,7 @@ func handedOver(environ []string) string {
 	}
 }
 
-// receive returns what handOver has made text of.
+// receive turns the text that handOver has made back into a heritage and steps.
 func receive(text string) (h heritage, steps []*step, err error) {
 	text, err = h.setText(text)
 	if err != nil {
@@ -104,7 +105,7 @@ func receive(text string) (h heritage, steps []*step, err error) {
 	return h, steps, nil
 }
 
-// setText takes the lines about the family, and returns the others.
+// setText takes the lines about the heritage, and returns the others.
 func (h *heritage) setText(text string) (others string, err error) {
 	s := scanner{rest: text, ok: true}
 	s.literal("name ")
@@ -137,7 +138,7 @@ func (h *heritage) setText(text string) (others string, err error) {
 //
 //	0x5d0c6a3f8e1b2974 tcpserv04.go:33 accept(3) = 4 (127.0.0.1:54580 16) open 4
 //
-// The values of kept variables are there if they are not those of the step before.
+// The line has the values of kept variables only if they differ from those of the step before.
 func (s *step) appendLine(b []byte, before []keptValue) []byte {
 	if s.line == "" {
 		s.line = s.at.line()
@@ -165,7 +166,7 @@ func (s *step) appendLine(b []byte, before []keptValue) []byte {
 	return append(b, '\n')
 }
 
-// parseLine returns the step of which appendLine has made a line.
+// parseLine returns the step from which appendLine has made the line.
 func parseLine(line string, before []keptValue) (*step, error) {
 	s := scanner{rest: line, ok: true}
 	st := &step{kept: before}
@@ -233,8 +234,8 @@ func errnoNamed(name string) unix.Errno {
 	return 0
 }
 
-// A scanner takes a text apart from its beginning. It stops being ok when it finds anything
-// else than what is asked for.
+// A scanner takes a text apart, from its beginning. It stops being ok when it finds anything
+// but what is asked for.
 type scanner struct {
 	rest string
 	ok   bool
@@ -268,7 +269,7 @@ func (s *scanner) quoted() string {
 	return unquoted
 }
 
-// word takes what stands before the next space, newline or parenthesis.
+// word takes what comes before the next space, newline or closing parenthesis.
 func (s *scanner) word() string {
 	n := strings.IndexAny(s.rest, " \n)")
 	if n < 0 {

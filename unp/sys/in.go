@@ -14,14 +14,14 @@ import (
 
 // <netinet/in.h> and <sys/un.h>
 
-// INADDR_ANY is every interface, in host byte order, see ip(7).
+// INADDR_ANY is the address that means every interface, in host byte order, see ip(7).
 const INADDR_ANY = 0
 
 // Socklen is socklen_t, the size of a socket address in bytes (Figure 3.2).
 type Socklen uint32
 
-// SA is struct sockaddr, as which C's calls take an address of any family: *SockaddrIn,
-// *SockaddrIn6 or *SockaddrUn.
+// SA is struct sockaddr, C's type for an address of any family: a *SockaddrIn, *SockaddrIn6 or
+// *SockaddrUn.
 type SA interface {
 	texter
 	memory() []byte
@@ -35,8 +35,8 @@ type SockaddrIn unix.RawSockaddrInet4
 // is sin6_port and Addr is sin6_addr, both in network byte order.
 type SockaddrIn6 unix.RawSockaddrInet6
 
-// SockaddrUn is struct sockaddr_un, see unix(7) and Figure 15.1: Family is sun_family and
-// Path is sun_path, which a byte of 0 ends.
+// SockaddrUn is struct sockaddr_un, see unix(7) and Figure 15.1: Family is sun_family and Path
+// is sun_path, which ends with a byte of 0.
 type SockaddrUn struct {
 	Family uint16
 	Path   [108]byte
@@ -53,7 +53,7 @@ func Htons(hostshort uint16) uint16 {
 // Ntohs turns a port number from network to host byte order, see ntohs(3).
 func Ntohs(netshort uint16) uint16 { return Htons(netshort) }
 
-// Htonl turns an IPv4 address from host to network byte order, as the 4 bytes that sin_addr
+// Htonl turns an IPv4 address from host to network byte order: the 4 bytes that sin_addr
 // holds, see htonl(3).
 func Htonl(hostlong uint32) [4]byte {
 	return [4]byte(binary.BigEndian.AppendUint32(nil, hostlong))
@@ -83,8 +83,8 @@ func (sa *SockaddrUn) memory() []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(sa)), unsafe.Sizeof(*sa))
 }
 
-// The text of an address is that of netip, such as 127.0.0.1:9877, if it says all; otherwise
-// it is the bytes, but for the zeros at the end.
+// The text of an address is that of netip, such as 127.0.0.1:9877, if that text is complete;
+// otherwise it is the bytes, without the zeros at the end.
 
 func (sa *SockaddrIn) valueText() string {
 	if sa.Family != unix.AF_INET || sa.Zero != [8]byte{} {
@@ -142,7 +142,7 @@ func setBytes(b []byte, text string) error {
 // none tells whether an address is C's NULL.
 func none(sa SA) bool { return sa == nil || sa.memory() == nil }
 
-// raw returns what the kernel takes of an address: no more than there is.
+// raw returns an address and its size for the kernel, which is to read no more than there is.
 func raw(sa SA, salen Socklen) (unsafe.Pointer, Socklen) {
 	if none(sa) {
 		return nil, salen
@@ -151,8 +151,8 @@ func raw(sa SA, salen Socklen) (unsafe.Pointer, Socklen) {
 	return unsafe.Pointer(unsafe.SliceData(b)), min(salen, Socklen(len(b)))
 }
 
-// rawOut returns where the kernel may store an address and its size: no more than there is
-// room for.
+// rawOut returns where the kernel is to store an address and its size; the kernel is to store
+// no more than there is room for.
 func rawOut(sa SA, salen *Socklen) (unsafe.Pointer, *Socklen) {
 	if salen == nil {
 		p, _ := raw(sa, 0)

@@ -4,16 +4,16 @@ package sys
 
 import "reflect"
 
-// Once calls do and returns its result. A child on its way to Fork gets the same result
-// and does not call do. Once is for what main does before [Fork] otherwise than through this
-// package: a random number, a file opened with os.Open, a program run by os/exec. In a
-// handler it just calls do.
+// Once calls do and returns its result. A child on its way to Fork gets the same result and
+// does not call do. Once is for what main does before [Fork] without this package, such as
+// drawing a random number, writing a file with os.WriteFile, or running a program with
+// os/exec. In a handler Once just calls do.
 //
-// The result may be a number, a boolean, a string, an error that is nil or a unix.Errno,
-// an array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or
-// structs, of up to 256 KB. With anything else Once prints a message and exits. do may call
-// this package, except Fork, Signal, Sigaction and Keep. What do stores in main's variables
-// the child does not get.
+// The result may be a number, a boolean, a string, an error that is nil or a unix.Errno, an
+// array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or structs,
+// of up to 256 KB. With anything else Once prints a message and exits. do may call this
+// package, except Fork, Signal, Sigaction and Keep. The child does not get what do stores in
+// main's variables.
 func Once[T any](do func() T) (v T) {
 	_, err := briefly("Once").replayed(func() (int, error) {
 		v = do()
@@ -38,12 +38,12 @@ func OnceFunc(do func()) {
 
 // Keep takes pointers to variables that a child is to find as its parent left them: those that
 // a server's loop carries from round to round, such as a counter. Whenever a call of this
-// package returns on the child's way to Fork, they get the values that they had there in the
-// parent. Keep never changes the parent's variables.
+// package returns on the child's way to Fork, the variables get the values that they had at
+// that point in the parent. Keep never changes the parent's variables.
 //
-// Call Keep directly before the loop, when the variables have their first values, or at the
-// beginning of the loop. The types are those of [Once]. Anything that is not a pointer, or is nil, ends the program with a
-// message.
+// Call Keep first in the loop's body: a child then begins its round with the values with which
+// its parent began it. The types are those of [Once]'s results. Anything that is not a pointer,
+// or is nil, ends the program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == nowhere || mainDoes.Load() != idle {

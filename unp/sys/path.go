@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A step is a call that main has made on its way, and what it returned.
+// A step is a call that main has made on its way, and what the call returned.
 type step struct {
 	at     place
 	line   string // the file and the line of the call; if it is empty, at has them
@@ -35,8 +35,8 @@ const (
 	maxData  = 64 << 10 // bytes
 )
 
-// path is main's way through the program: what its calls have returned, so that a child can
-// go the same way.
+// path is main's way through the program: the calls that main has made and what they returned,
+// so that a child can go the same way.
 var path struct {
 	sync.Mutex // a handler may close a descriptor
 	taken      []*step
@@ -89,7 +89,7 @@ func own(s *step) {
 }
 
 // countRead counts a call that reads, and tells whether it is within the bound. Beyond the
-// bound the path lets go of what main has read since its last accept.
+// bound, the path drops what main has read since its last accept.
 func countRead(bytes int) bool {
 	path.reads++
 	path.data += bytes
@@ -128,7 +128,7 @@ func readAhead() (bytes int) {
 	return bytes
 }
 
-// closed notes that a descriptor is closed, or is about to be another file's.
+// closed notes that a descriptor is closed, or that its number is about to get another file.
 func closed(fd int) {
 	for _, f := range atClose {
 		f(fd)
@@ -149,11 +149,12 @@ func forgetRounds() {
 	path.due = 2*len(path.taken) + 64
 }
 
-// withoutFinishedRounds deletes the rounds of a loop that a later round has made again. A
-// round is the steps from one place until main reaches that place again, with an accept
-// among them. It is finished if all its descriptors are closed, and if main had used all that it
-// had read, before it and after it. The last step from each place stays, so that every variable
-// that a call sets has its last value, except what the path has let go of.
+// withoutFinishedRounds deletes the finished rounds of a loop whose steps a later round has
+// repeated. A round is the steps that main takes from a place until it reaches that place
+// again, with an accept among them. A round is finished if all the descriptors that it has
+// opened are closed, and if, both before it and after it, main had used all that it had read.
+// The last step from each place stays, so that every variable that a call sets has its last
+// value, except those that hold what the path has dropped (see countRead).
 func withoutFinishedRounds(steps []*step) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {
@@ -165,9 +166,8 @@ func withoutFinishedRounds(steps []*step) []*step {
 	return shortened(steps)
 }
 
-// shortened deletes the finished rounds of the outermost loop, and in each round that stays
-// those of the loops within. A call to Keep directly before the loop takes the values that the
-// rounds have left in kept variables: main may decide by them before its next call.
+// shortened deletes the finished rounds of the outermost loop and, in each round that stays,
+// those of the inner loops.
 func shortened(steps []*step) []*step {
 	head := firstThatRepeats(steps)
 	if head < 0 {
@@ -183,10 +183,6 @@ func shortened(steps []*step) []*step {
 		round, others := rest[:end], rest[end:]
 		if len(others) > 0 && !others[0].ahead && finished(round) {
 			others[0].after = round[0].after
-			before := len(stay) - 1
-			if before >= 0 && stay[before].call == "Keep()" {
-				stay[before].kept = round[end-1].kept
-			}
 		} else {
 			stay = append(stay, round[0])
 			stay = append(stay, shortened(round[1:])...)
@@ -196,8 +192,8 @@ func shortened(steps []*step) []*step {
 	return stay
 }
 
-// firstThatRepeats returns the index of the first step from whose place there is another
-// one, or -1.
+// firstThatRepeats returns the index of the first step whose place another step has too, or
+// -1.
 func firstThatRepeats(steps []*step) int {
 	times := map[place]int{}
 	for _, s := range steps {

@@ -60,17 +60,16 @@ func notation(list []*step) string {
 	return strings.Join(fields, " ")
 }
 
-// Where rounds are forgotten, the step before takes the values that the last of them has
-// left, and the step after counts the skipped calls from there.
-func TestForgottenRoundsLeaveTheirValues(t *testing.T) {
-	list := steps("k A f A f A+ f")
-	list[0].call = "Keep()"
+// Where rounds are forgotten, the step after them counts the skipped calls from the step before,
+// and the values of kept variables are those of each step.
+func TestStepsAfterForgottenRounds(t *testing.T) {
+	list := steps("s+ A f A f A+ f")
 	for i, s := range list {
 		s.kept = []keptValue{{"n", string(rune('0' + i))}}
 		s.after = int64(i)
 	}
 	list = withoutFinishedRounds(list)
-	if notation(list) != "k A+ f" || list[0].kept[0].text != "4" || list[1].kept[0].text != "5" || list[1].after != 1 {
+	if notation(list) != "s+ A+ f" || list[0].kept[0].text != "0" || list[1].kept[0].text != "5" || list[1].after != 1 {
 		t.Errorf("%s, kept %v and %v, after %d", notation(list), list[0].kept, list[1].kept, list[1].after)
 	}
 }

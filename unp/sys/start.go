@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How a process starts: as the first, or as a child that is on its way to its Fork.
+// How a process starts: as the first process, which no Fork has made, or as a child on its way
+// to its Fork.
 
 var (
 	args     = slices.Clone(os.Args) // main may change os.Args
@@ -35,8 +36,8 @@ const (
 )
 
 func init() {
-	// main stays on the one thread whose id is the process id, so that strace
-	// without -f and ps show for it what they show for C.
+	// main stays on the one thread whose id is the process id, so that strace without -f and
+	// ps show for that thread what they show for a C program.
 	runtime.LockOSThread()
 	vector, _ := unix.Auxv()
 	for _, entry := range vector {
@@ -61,7 +62,7 @@ func init() {
 	}
 }
 
-// errPrivileged is why Fork fails where a child could not trust its environment.
+// errPrivileged is the error of Fork in a program whose child could not trust its environment.
 var errPrivileged = errors.New("a program that has the privileges of another user cannot execute itself again")
 
 // self is the program that runs, even if its file has been replaced.
@@ -145,7 +146,7 @@ func setEnvironment(environ []string) {
 }
 
 // leaveDirectory takes a child that retraces main to the directory in which the first process
-// started, if that is another and can be reached.
+// started, if that is a different one and can be reached.
 func leaveDirectory() {
 	here, err := unix.Getwd()
 	if err == nil && here == inherited.directory {
@@ -160,8 +161,9 @@ func leaveDirectory() {
 	unix.Chdir(inherited.directory)
 }
 
-// aside duplicates a descriptor to a number that no listing uses. From 64 on the kernel would
-// have to enlarge the child's table, which takes 10 ms in a process with threads.
+// aside duplicates a descriptor to a number that no listing uses. For a number of 64 or more,
+// the kernel would have to enlarge the child's table of descriptors, which takes 10 ms in a
+// process with threads.
 func aside(fd int) int {
 	for low := 58; low > 2; low /= 2 { // a lower one, if there is a limit
 		high, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, low)
@@ -173,8 +175,8 @@ func aside(fd int) int {
 }
 
 // silence throws away what main prints again on its way: /dev/null takes the places of
-// standard output and standard error. Messages of this package and crashes still get out.
-// Where no descriptor is left for that, main prints again.
+// standard output and standard error. Messages of this package and of crashes still appear. If
+// no descriptor is left for /dev/null, what main prints appears again.
 func silence() {
 	out, err := aside(1), aside(2)
 	if out < 0 || err < 0 { // no descriptor is left
@@ -203,7 +205,7 @@ func speak() {
 	crashes = nil
 }
 
-// closeAll closes descriptors, except those that are none.
+// closeAll closes descriptors, and passes over negative numbers.
 func closeAll(fds []int) {
 	for _, fd := range fds {
 		if fd >= 0 {
@@ -212,9 +214,9 @@ func closeAll(fds []int) {
 	}
 }
 
-// arrive ends the retracing: main has reached its fork. A signal that has arrived early
-// now finds its handler. In a trace of the child, the call that sets its name is the last
-// before what the listing does.
+// arrive ends the retracing: main has reached its fork. A signal that has arrived early now
+// finds its handler. In a trace of the child, the calls of the listing follow the prctl that
+// sets the name.
 func arrive() {
 	speak()
 	for fd := range 3 {
@@ -239,8 +241,8 @@ func arrive() {
 	waitHandlers()
 }
 
-// sameProgram returns an error unless /proc/self/exe is this program. It is another if this
-// program was started as an argument of ld.so, for example.
+// sameProgram returns an error unless /proc/self/exe is this program. If this program was
+// started as an argument of ld.so, for example, /proc/self/exe is ld.so.
 func sameProgram() error {
 	maps, err := readFile("/proc/self/maps")
 	if err != nil {
