@@ -15,5 +15,5 @@ type result struct {
 	Sum int64
 }
 
-// order is the order of an integer's bytes in memory; C sends them as they are.
+// order is the order of an integer's bytes in memory, in which C sends them.
 var order = binary.NativeEndian

@@ -1,5 +1,5 @@
-// Tcpcli11 writes each line in two parts: the second part goes to a socket that
-// has been reset if the server's process is gone.
+// Tcpcli11 writes each line in two parts: if the server's process has ended, the second part
+// goes to a socket that has been reset.
 //
 // Section 5.13, with the function of Figure 5.14; lecture notes: SIGPIPE Signal.
 package main

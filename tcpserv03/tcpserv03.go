@@ -1,5 +1,5 @@
-// Tcpserv03 calls accept again when a signal interrupts it; children that
-// end together may leave zombies.
+// Tcpserv03 is the TCP echo server that calls accept again when a signal interrupts it;
+// children that end together may leave zombies.
 //
 // Section 5.9, with the handler of Figure 5.7; lecture notes: Handling SIGCHLD Signals.
 package main

@@ -6,8 +6,8 @@ import (
 	"tcpcliserv/unp"
 )
 
-// strEcho answers each line with the sum of the two numbers in it. A number beyond
-// 64 bits is an input error; glibc's sscanf takes the nearest that fits.
+// strEcho answers each line with the sum of the two numbers in it. A number beyond 64 bits is
+// an input error; glibc's sscanf takes the nearest number that fits.
 //
 // Figure 5.17.
 func strEcho(sockfd int) {

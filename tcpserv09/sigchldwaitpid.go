@@ -7,7 +7,7 @@ import (
 	"tcpcliserv/unp/sys"
 )
 
-// sigChld waits for every child that has ended, however many signals came.
+// sigChld waits for every child that has ended, however many signals arrived.
 //
 // Figure 5.11; lecture notes: wait and waitpid Functions.
 func sigChld(signo unix.Signal) {

@@ -1,4 +1,4 @@
-// Tcpserv09 adds two binary integers and sends back their sum, in binary too.
+// Tcpserv09 adds two binary integers and sends back their sum, also in binary.
 //
 // Section 5.18, with the function of Figure 5.20.
 package main

@@ -8,8 +8,8 @@ import (
 	"tcpcliserv/unp/sys"
 )
 
-// strCli is str_cli without lines: whatever can be read is passed on, and nothing
-// waits in a buffer that poll does not see.
+// strCli is str_cli without lines: it passes on whatever it can read, so nothing waits in a
+// buffer that poll does not see.
 func strCli(fp, sockfd int) {
 	const input, socket = 0, 1
 	fds := []unix.PollFd{input: {Fd: int32(fp), Events: unix.POLLIN}, socket: {Fd: int32(sockfd), Events: unix.POLLIN}}

@@ -54,7 +54,7 @@ func (c *call) on(fd int) *call {
 	return c
 }
 
-// reading marks a call that reads, such as read(2).
+// reading marks a call that counts against the bound of what main reads, such as read(2).
 func (c *call) reading() *call {
 	c.reads = true
 	return c

@@ -19,7 +19,7 @@ var (
 )
 
 // Sigaction_t is struct sigaction, see sigaction(2): the handler, or SIG_DFL or SIG_IGN; the
-// signals whose handlers wait while it runs, besides its own; and the flags SA_….
+// signals whose handlers, besides its own, wait while the handler runs; and the flags SA_….
 type Sigaction_t struct {
 	Handler func(unix.Signal)
 	Mask    unix.Sigset_t

@@ -39,9 +39,9 @@
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as
 //     drawing a random number;
-//   - variables hold what main computes on its way. A server's child runs only the last round of
-//     the loop around [Accept], so a counter in that loop starts over. [Keep] is for variables
-//     that the loop carries from round to round.
+//   - variables hold what main computes on its way. A server's child runs only the last round
+//     of the loop around [Accept] (see Limits), so a counter in that loop starts over. [Keep]
+//     is for variables that the loop carries from round to round.
 //
 // The path is in the child's environment, as text with a line for each call; see
 // /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and

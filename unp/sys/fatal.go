@@ -10,13 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// messages is the descriptor of standard error. In a child that retraces main it is another.
+// messages is the descriptor for messages: that of standard error or, in a child that retraces
+// main, a duplicate of it.
 var messages atomic.Int32
 
 func init() { messages.Store(2) }
 
 // Fatal prints a message, formatted as by printf, and a newline on standard error, and exits
-// with status 1. A child on its way to Fork does so too.
+// with status 1. The message of a child on its way to Fork is not thrown away.
 func Fatal(format string, a ...any) {
 	if onMain() {
 		waitHandlers()

@@ -10,22 +10,22 @@ import (
 	"strings"
 )
 
-// kept are the variables that Keep was given, by the call to Keep.
+// kept are the variables that Keep was given, grouped by the place of the call to Keep.
 var kept struct {
 	places []place
 	vars   map[place][]*keptVar
 }
 
-// A keptVar is a kept variable. It remembers the text of its last value, because most steps of a
-// path do not change most variables.
+// A keptVar is a kept variable. The text of its last value is remembered, because most steps
+// of a path do not change most variables.
 type keptVar struct {
 	pointer any
 	text    string
 	bytes   []byte // the value in memory, if it is a flat variable or a slice
 }
 
-// A keptValue is the value of a kept variable, as text. The name of the variable is the place
-// of the call to Keep and a number.
+// A keptValue is the value of a kept variable, as text. The variable's name consists of the
+// place of the call to Keep and the variable's number in that call.
 type keptValue struct{ name, text string }
 
 // keep keeps variables from now on, instead of those of an earlier call from the same place.
@@ -44,7 +44,7 @@ func keep(at place, pointers []any) {
 }
 
 // keptValues returns the values of all kept variables. Those that have not changed since
-// before share its text.
+// before share the text of before.
 func keptValues(before []keptValue) ([]keptValue, error) {
 	var values []keptValue
 	for _, at := range kept.places {
@@ -64,8 +64,8 @@ func keptValues(before []keptValue) ([]keptValue, error) {
 	return values, nil
 }
 
-// setKept gives the kept variables these values. Those that main has not given to Keep are
-// passed over.
+// setKept gives the kept variables these values. Values of variables that main has not yet
+// given to Keep are passed over.
 func setKept(values []keptValue) error {
 	for _, value := range values {
 		at, i, err := value.variable()
@@ -83,7 +83,7 @@ func setKept(values []keptValue) error {
 	return nil
 }
 
-// inMemory returns the bytes of the variable, or nil if its value is not in its own memory.
+// inMemory returns the bytes of a flat variable or of a slice of flat elements, or nil.
 func (v *keptVar) inMemory() []byte {
 	value := reflect.ValueOf(v.pointer).Elem()
 	t := value.Type()
@@ -128,7 +128,7 @@ func (value keptValue) variable() (at place, i int, err error) {
 	return place(n), i, nil
 }
 
-// appendChanges appends {NAME: TEXT} for each value that is not the same before.
+// appendChanges appends {NAME: TEXT} for each value that differs from before.
 func appendChanges(b []byte, before, values []keptValue) []byte {
 	for _, value := range values {
 		if !slices.Contains(before, value) {

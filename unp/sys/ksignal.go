@@ -10,7 +10,7 @@ import (
 
 // The kernel's calls for signals, which golang.org/x/sys does not have.
 
-// A ksigaction is what rt_sigaction(2) takes, on amd64 as on arm64.
+// A ksigaction is what rt_sigaction(2) takes, on amd64 and on arm64.
 type ksigaction struct{ handler, flags, restorer, mask uint64 }
 
 // The values of ksigaction.handler that are not handlers.
@@ -20,7 +20,7 @@ const (
 )
 
 // sigThread is a signal with which the runtime has its threads make a system call. A thread
-// that gets it for another reason, such as main's from wakeMain, does nothing.
+// that gets the signal for another reason, as main's thread does from wakeMain, does nothing.
 const sigThread unix.Signal = 33
 
 // needed are the signals that the runtime needs.
@@ -43,7 +43,7 @@ func sigmask(how int, set uint64) uint64 {
 }
 
 // restartAfterSigThread decides whether the kernel restarts a call that sigThread interrupts,
-// and gives the signal the runtime's handler where nobody has set one.
+// and gives the signal the runtime's handler if it has none yet.
 func restartAfterSigThread(restart bool, runtimes ksigaction) {
 	var act ksigaction
 	rtSigaction(sigThread, nil, &act)
@@ -58,7 +58,7 @@ func restartAfterSigThread(restart bool, runtimes ksigaction) {
 }
 
 // wakeMain interrupts main's system call. It does not use tgkill, because in a program built
-// with cgo the C library takes a sigThread from tgkill for its own.
+// with cgo the C library would take a sigThread from tgkill for one of its own.
 func wakeMain() {
 	const siQueue = -1
 	info := [32]int32{int32(sigThread), 0, siQueue} // siginfo_t

@@ -11,21 +11,22 @@ import (
 	"sync/atomic"
 )
 
-// A place is where main makes a call: the program counters of its stack, hashed. It is the
-// same in every process that executes this program.
+// A place is where main makes a call: a hash of the program counters on main's stack. It is
+// the same in every process that executes this program.
 type place uint64
 
 // nowhere is the place of a call that a handler or another goroutine makes.
 const nowhere place = 0
 
-// text is an address in the program, from which the others are counted, since each process
-// may have the program at another address.
+// text is an address in the program. The others are counted from it, because the program may
+// be at a different address in each process.
 var text, _, _, _ = runtime.Caller(0)
 
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
 
-// stacks are those of the places where main has been, and lines what has been asked of them.
+// stacks has the stack of each place where main has been, and lines the result of line for the
+// places that have been asked for it.
 var (
 	stacks = map[place][]uintptr{}
 	lines  = map[place]string{}
@@ -83,7 +84,7 @@ func isMain(pcs []uintptr) bool {
 	return true
 }
 
-// hash is the 64-bit FNV-1a hash of a stack.
+// hash returns the 64-bit FNV-1a hash of a stack.
 func hash(pcs []uintptr) place {
 	const offset, prime = 14695981039346656037, 1099511628211
 	const program = 1 << 31 // bytes: what is farther away is a plugin, which has an address of its own

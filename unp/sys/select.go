@@ -13,9 +13,9 @@ import (
 // <sys/select.h> and <poll.h>
 
 // Select is the system call select, see select(2): it waits until a descriptor is ready, and
-// leaves those that are in the sets. It stores the time that is left in *timeout, and returns the
-// number of descriptors, 0 when the time is over, or -1 and the error. A set that is nil is empty;
-// without a timeout Select waits for ever.
+// leaves only the ready ones in the sets. It stores the time that is left in *timeout, and
+// returns the number of ready descriptors, 0 when the time is over, or -1 and the error. A nil
+// set is empty; with a nil timeout Select waits forever.
 func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 	if nfd > unix.FD_SETSIZE {
 		return -1, unix.EINVAL
@@ -35,9 +35,9 @@ func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 }
 
 // Pselect is the system call pselect, see select(2): [Select] with a timeout of another type,
-// which it does not change, and with a mask that replaces what [Sigprocmask] has set for as
-// long as it waits. A signal that was blocked until then is not lost. sigmask may be nil. Only
-// main can call it with a mask.
+// which it does not change, and with a mask that replaces what [Sigprocmask] has set, for as
+// long as Pselect waits. A signal that is pending because it was blocked is not lost: it ends
+// the wait if sigmask lets it through. sigmask may be nil. Only main can call it with a mask.
 func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix.Sigset_t) (int, error) {
 	if nfd > unix.FD_SETSIZE {
 		return -1, unix.EINVAL
@@ -59,8 +59,8 @@ func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix
 }
 
 // Poll is the system call poll, see poll(2); the timeout is in milliseconds, or negative to
-// wait for ever. It stores in each element what has happened, and returns the number of
-// those with an event, 0 when the time is over, or -1 and the error.
+// wait forever. It stores the events of each descriptor in its element, and returns the number
+// of elements with an event, 0 when the time is over, or -1 and the error.
 func Poll(fds []unix.PollFd, timeout int) (int, error) {
 	var events strings.Builder
 	for _, fd := range fds {
@@ -98,7 +98,7 @@ func readyOrInterrupted(nfd int, r, w, e *unix.FdSet) (int, error) {
 	return n, err
 }
 
-// set is a set of descriptors as an argument of a call.
+// set returns a set of descriptors as an argument of a call.
 func set(fds *unix.FdSet) any {
 	if fds == nil {
 		return nil

@@ -11,8 +11,9 @@ import (
 // <signal.h>
 
 // Sigaction is the system call sigaction, see sigaction(2). It sets the disposition of a
-// signal, unless act is nil, stores the previous one in *oact, unless oact is nil, and returns
-// the error: EINVAL to set SIGKILL or SIGSTOP, and for 32 to 34. A child on its way to Fork sets it again.
+// signal unless act is nil, stores the previous one in *oact unless oact is nil, and returns
+// the error: EINVAL for setting SIGKILL or SIGSTOP, and for any number that is no signal or is
+// 32, 33 or 34. A child on its way to Fork sets the disposition again.
 func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 	const threads = 32 // to 34: Go's runtime and the C library use them
 	never := signo == unix.SIGKILL || signo == unix.SIGSTOP
@@ -44,9 +45,9 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 
 // Sigprocmask is the system call sigprocmask, see sigprocmask(2), for the process: how is
 // unix.SIG_BLOCK, unix.SIG_UNBLOCK or unix.SIG_SETMASK. It stores the previous set in *oldset
-// and returns the error; set and oldset may be nil. A blocked signal stays pending, and its
-// handler is called once when it is unblocked, however often it was sent. In a handler
-// Sigprocmask is for the handler's thread alone.
+// and returns the error; set and oldset may be nil. A blocked signal stays pending; when it is
+// unblocked, its handler is called once, however often the signal was sent. In a handler,
+// Sigprocmask changes only the mask of the handler's thread.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
 	if set != nil { // sigThread is not for programs
@@ -67,8 +68,8 @@ func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 
 // Sigsuspend is the system call sigsuspend, see sigsuspend(2): it waits until the handler of a
 // signal that is not in mask has returned, and returns EINTR. In the meantime mask replaces
-// what [Sigprocmask] has set. A signal that was blocked until then is not lost. Only main can
-// call it.
+// what [Sigprocmask] has set. A signal that is pending because it was blocked is not lost: it
+// ends the wait if mask lets it through. Only main can call Sigsuspend.
 func Sigsuspend(mask *unix.Sigset_t) error {
 	if onMain() {
 		waitHandlers() // those of the signals that have arrived before do not end it
@@ -76,8 +77,8 @@ func Sigsuspend(mask *unix.Sigset_t) error {
 	return suspend("sigsuspend", mask.Val[0], returned.Load())
 }
 
-// suspend waits until more handlers than before have returned. In the meantime main blocks
-// the signals of this set.
+// suspend waits until more handlers than before have returned. In the meantime main blocks the
+// signals in set.
 func suspend(name string, set uint64, before uint32) error {
 	if !onMain() {
 		Fatal("pause error: only main can call Pause and Sigsuspend, not a signal handler or another goroutine")
@@ -93,8 +94,8 @@ func suspend(name string, set uint64, before uint32) error {
 	return err
 }
 
-// whileBlocking makes a call that takes a mask, with main blocking the signals of this set for
-// as long as it takes.
+// whileBlocking makes a call that takes a mask, and for as long as the call takes, main blocks
+// the signals in set.
 func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, error) {
 	thread := sigmask(unix.SIG_BLOCK, bit(sigThread)) // until main sleeps
 	process := block(set)
@@ -110,7 +111,7 @@ func Kill(pid int, signo unix.Signal) error {
 	return briefly("kill", pid, int(signo)).done(func() error { return unix.Kill(pid, signo) })
 }
 
-// Sigemptyset makes a set empty, see sigsetops(3).
+// Sigemptyset empties a set, see sigsetops(3).
 func Sigemptyset(set *unix.Sigset_t) { *set = unix.Sigset_t{} }
 
 // Sigfillset puts all signals into a set, see sigsetops(3).

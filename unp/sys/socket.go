@@ -12,8 +12,8 @@ import (
 // <sys/socket.h>
 
 // Socket is the system call socket, see socket(2). It returns the descriptor, or -1 and the
-// error. It leaves out the flag SOCK_CLOEXEC: the child of Fork is made by exec, and would
-// lose the socket.
+// error. It drops the flag SOCK_CLOEXEC, with which the child of Fork, which exec starts,
+// would lose the socket.
 func Socket(domain, typ, protocol int) (int, error) {
 	c := briefly("socket", family(domain), socketType(typ), protocol)
 	return c.replayed(func() (int, error) {
@@ -22,7 +22,7 @@ func Socket(domain, typ, protocol int) (int, error) {
 }
 
 // Socketpair is the system call socketpair, see socketpair(2). It returns two descriptors, or
-// the error. Like Socket, it leaves out SOCK_CLOEXEC.
+// the error. Like Socket, it drops the flag SOCK_CLOEXEC.
 func Socketpair(domain, typ, protocol int) (fd [2]int, err error) {
 	c := briefly("socketpair", family(domain), socketType(typ), protocol)
 	_, err = c.replayed(func() (int, error) {
@@ -86,8 +86,8 @@ func Getpeername(fd int, sa SA, salen *Socklen) error {
 	return err
 }
 
-// GetsockoptInt is the system call getsockopt for an option that is an int, see
-// getsockopt(2).
+// GetsockoptInt is the system call getsockopt for an option that is an int, see getsockopt(2).
+// It returns the option's value and the error.
 func GetsockoptInt(fd, level, opt int) (int, error) {
 	return briefly("getsockopt", fd, level, opt).replayed(func() (int, error) {
 		return unix.GetsockoptInt(fd, level, opt)
@@ -165,7 +165,7 @@ func (c *call) address(sa SA, salen *Socklen, do func(p unsafe.Pointer, n *Sockl
 	return c.replayed(func() (int, error) { return do(rawOut(sa, salen)) }, outOf(sa, salen)...)
 }
 
-// result turns what a system call returns into -1 and the error, if it has failed.
+// result returns the result of a system call, or -1 and the error if the call has failed.
 func result(n, _ uintptr, errno unix.Errno) (int, error) {
 	if errno != 0 {
 		return -1, errno

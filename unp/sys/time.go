@@ -25,8 +25,9 @@ func Gettimeofday(tv *unix.Timeval) error {
 	return err
 }
 
-// Nanosleep is the system call nanosleep, see nanosleep(2). When a signal handler has returned,
-// it stores the rest of the time in *leftover, unless that is nil, and returns EINTR.
+// Nanosleep is the system call nanosleep, see nanosleep(2). If a signal handler has returned
+// in the meantime, it stores the time that is left in *leftover, unless leftover is nil, and
+// returns EINTR.
 func Nanosleep(time, leftover *unix.Timespec) error {
 	left := *time
 	_, err := asleep("nanosleep").replayed(func() (int, error) { return 0, sleepFor(&left) }, &left)
@@ -36,8 +37,8 @@ func Nanosleep(time, leftover *unix.Timespec) error {
 	return err
 }
 
-// Setitimer is the system call setitimer, see setitimer(2). It returns what the timer was, and
-// the error. As in C, the child of [Fork] does not have its parent's timers.
+// Setitimer is the system call setitimer, see setitimer(2). It returns the previous value of
+// the timer, and the error. As in C, the child of [Fork] does not have its parent's timers.
 func Setitimer(which unix.ItimerWhich, it unix.Itimerval) (unix.Itimerval, error) {
 	var old unix.Itimerval
 	_, err := briefly("setitimer", int(which)).replayed(func() (int, error) {

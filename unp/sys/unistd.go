@@ -40,15 +40,16 @@ func Close(fd int) error {
 // AtClose has f called with each descriptor that [Close] closes.
 func AtClose(f func(fd int)) { atClose = append(slices.Clip(atClose), f) }
 
-// ReadAhead has this package call f when it needs to know how many bytes main has read ahead: a
-// server's round is forgotten only if main has used all that it has read.
+// ReadAhead has this package call f when it needs to know how many bytes main has read ahead:
+// a round of a server's loop is forgotten only if main has used all that it has read.
 func ReadAhead(f func() int) { buffered = append(slices.Clip(buffered), f) }
 
 // Pipe is the system call pipe, see pipe(2). It stores two descriptors, for reading and for
 // writing, in p, and returns the error.
 func Pipe(p []int) error { return pipe("pipe", p, 0) }
 
-// Pipe2 is the system call pipe2, see pipe(2). It leaves out the flag O_CLOEXEC.
+// Pipe2 is the system call pipe2, see pipe(2). It stores two descriptors, for reading and for
+// writing, in p, and returns the error. It drops the flag O_CLOEXEC.
 func Pipe2(p []int, flags int) error { return pipe("pipe2", p, flags) }
 
 func pipe(name string, p []int, flags int) error {
@@ -92,14 +93,14 @@ func Getppid() int {
 	return pid
 }
 
-// Setsid is the system call setsid, see setsid(2). It returns the session's id, or -1 and the
+// Setsid is the system call setsid, see setsid(2). It returns the session id, or -1 and the
 // error.
 func Setsid() (int, error) {
 	return briefly("setsid").replayed(func() (int, error) { return unix.Setsid() })
 }
 
-// Setpgid is the system call setpgid, see setpgid(2). It returns the error. For a child of
-// [Fork] it fails with EACCES, because the child has executed a program.
+// Setpgid is the system call setpgid, see setpgid(2). It returns the error. If pid is a child
+// of [Fork], it fails with EACCES, because the child has executed a program.
 func Setpgid(pid, pgid int) error {
 	return briefly("setpgid", pid, pgid).done(func() error { return unix.Setpgid(pid, pgid) })
 }
@@ -134,7 +135,7 @@ func Lseek(fd int, offset int64, whence int) (int64, error) {
 	return int64(n), err
 }
 
-// Exec is the system call execve, see execve(2). It returns the error, or does not return.
+// Exec is the system call execve, see execve(2). It returns only on error.
 func Exec(argv0 string, argv, envv []string) error {
 	_, err := briefly("execve", argv0).replayed(func() (int, error) { return -1, unix.Exec(argv0, argv, envv) })
 	return err
@@ -154,8 +155,8 @@ func Sleep(seconds uint) uint {
 	return uint(left)
 }
 
-// sleepFor sleeps until the time has passed or a handler has returned. Then it stores what is
-// left of the time in *left, and returns EINTR.
+// sleepFor sleeps until the time has passed or a handler has returned. In the second case it
+// stores what is left of the time in *left, and returns EINTR.
 func sleepFor(left *unix.Timespec) error {
 	before := returned.Load()
 	for unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, left, left) == unix.EINTR {
@@ -170,15 +171,15 @@ func sleepFor(left *unix.Timespec) error {
 	return nil
 }
 
-// Pause waits until a signal handler has returned, see pause(2). It returns EINTR. If one has
-// returned since main's last call of this package, Pause returns at once, so that a loop that
-// waits for what a handler sets comes to its end. Only main can call it; strace shows it as
-// rt_sigsuspend.
+// Pause waits until a signal handler has returned, see pause(2). It returns EINTR. If a
+// handler has returned since main's last call of this package, Pause returns at once, so that
+// a loop that waits for a variable that the handler sets ends. Only main can call Pause;
+// strace shows it as rt_sigsuspend.
 func Pause() error { return suspend("pause", sigmask(unix.SIG_BLOCK, 0), seen) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds; 0
-// cancels that, see alarm(2). It returns the number of seconds that were left on the previous
-// alarm.
+// cancels the previous alarm. See alarm(2). Alarm returns the number of seconds that were left
+// on the previous alarm.
 func Alarm(seconds uint) uint {
 	const maximum = 1<<31 - 1
 	left, _ := briefly("alarm", seconds).replayed(func() (int, error) {

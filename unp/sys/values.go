@@ -16,10 +16,10 @@ import (
 // The values that a child is given, as text: numbers in decimal, a name for an error, and
 // everything else quoted.
 
-// maxValue is how much a child can be given of one variable, in bytes.
+// maxValue is the maximum size of a value that a child can be given, in bytes.
 const maxValue = 256 << 10
 
-// A texter is a value with a text of its own, such as an Internet address.
+// A texter is a value that has a text form of its own, such as an Internet address.
 type texter interface {
 	valueText() string
 	setText(text string) error
@@ -41,7 +41,7 @@ func valuesText(pointers ...any) (string, error) {
 	return strings.Join(texts, " "), nil
 }
 
-// setValues gives variables the values that valuesText has returned.
+// setValues gives variables the values in a text that valuesText has returned.
 func setValues(text string, pointers ...any) error {
 	for i, p := range pointers {
 		if i > 0 {
@@ -194,7 +194,8 @@ func memory(v reflect.Value) []byte {
 	return unsafe.Slice((*byte)(v.Addr().UnsafePointer()), v.Type().Size())
 }
 
-// flat tells whether the values of a type are all in the memory of its variables.
+// flat tells whether a variable of a type holds its whole value in its own memory, without
+// pointers.
 func flat(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Array:

@@ -6,8 +6,8 @@ import "golang.org/x/sys/unix"
 
 // <sys/wait.h>
 
-// Wait is the system call wait, see wait(2): it waits for a child to end, stores its status
-// in *stat, and returns its process id, or -1 and the error. stat may be nil.
+// Wait is the system call wait, see wait(2): it waits for a child to end, stores the child's
+// status in *stat, and returns the child's process id, or -1 and the error. stat may be nil.
 func Wait(stat *unix.WaitStatus) (int, error) { return Waitpid(-1, stat, 0) }
 
 // Waitpid is the system call waitpid, see waitpid(2). It returns the process id of a child
