@@ -1,5 +1,4 @@
-// Tcpserv02 is the TCP echo server with a handler for SIGCHLD; it ends when the signal
-// interrupts accept.
+// Tcpserv02 handles SIGCHLD, and ends when that signal interrupts accept.
 //
 // Section 5.9, with the handler of Figure 5.7; lecture notes: Handling SIGCHLD Signals.
 package main
