@@ -11,7 +11,7 @@ import (
 // <fcntl.h>, <sys/file.h> and <sys/stat.h>
 
 // Open is the system call open, see open(2). It returns the descriptor, or -1 and the error.
-// Like [Socket], it drops the flag for close-on-exec, O_CLOEXEC.
+// Like [Socket], it drops the flag O_CLOEXEC.
 func Open(name string, mode int, perm uint32) (int, error) {
 	c := slowly("open", name, constant(fmt.Sprintf("%#o", mode)), constant(fmt.Sprintf("%#o", perm)))
 	return c.replayed(func() (int, error) { return c.opened(unix.Open(name, mode&^unix.O_CLOEXEC, perm)) })
