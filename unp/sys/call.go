@@ -62,7 +62,9 @@ func (c *call) reading() *call {
 
 // opened notes that the call has opened a descriptor.
 func (c *call) opened(fd int, err error) (int, error) {
-	if err == nil {
+	if err != nil {
+		fd = -1
+	} else {
 		closed(fd) // main may have closed that of this number with unix.Close
 		c.open = append(c.open, fd)
 	}
@@ -94,8 +96,16 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 	insideOnce := mainDoes.Load() != idle
 	result, err := -1, error(errPanicked) // unless do returns
 	defer func() {
-		if !insideOnce {
+		value := recover()
+		switch {
+		case value != nil && !insideOnce: // in Once
+			text := fmt.Sprint(value)
+			c.remembered(at, -1, errPanicked, []any{&text})
+		case !insideOnce:
 			c.remembered(at, result, err, out)
+		}
+		if value != nil {
+			panic(value)
 		}
 	}()
 	result, err = c.made(do)
@@ -106,7 +116,8 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 	return result, err
 }
 
-// errPanicked is the error that the path has for a function that has panicked in Once.
+// errPanicked is the error that the path has for a function that has panicked in Once. In the
+// child, Once panics with the text of the same value.
 const errPanicked = unix.ECANCELED
 
 // filling replays a call that fills a buffer, and the variables to which out points.
@@ -126,17 +137,8 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 // success, and the path does not need the call; if it fails, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	c.skips = true
-	if undisturbed() {
-		result, err := do()
-		if err == nil && result == success {
-			path.skipped.Add(1)
-			return result, nil
-		}
-		at := here()
-		if at != nowhere {
-			c.remembered(at, result, err, nil)
-		}
-		return result, err
+	if path.beyond.Load() && undisturbed() {
+		return do()
 	}
 	at := here()
 	retracing := path.retracing.Load()
@@ -196,6 +198,11 @@ func (c *call) remembered(at place, result int, err error, out []any) {
 	if !s.lost {
 		s.values, why = valuesText(out...)
 	}
+	if why != nil && c.reads { // more than a child can be given
+		s.lost = true
+		path.beyond.Store(true)
+		why = nil
+	}
 	if why == nil {
 		s.kept, why = keptValues(lastKept())
 	}
@@ -231,6 +238,11 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	}
 	path.taken = append(path.taken, s)
 	own(s)
+	if s.errno == errPanicked {
+		text := ""
+		setValues(s.values, &text)
+		panic(text)
+	}
 	err := setValues(s.values, out...)
 	if err == nil {
 		err = setKept(s.kept)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -370,6 +371,39 @@ func (c *catcher) discard() {
 	select {
 	case <-c.pending:
 	default:
+	}
+}
+
+// ignoreForExec has the kernel ignore what is ignored, even if main blocks it, because an exec sets
+// what is caught to its default; or it undoes that.
+func ignoreForExec(begins bool) {
+	signals.Lock()
+	defer signals.Unlock()
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		c := &signals.catchers[signo]
+		switch {
+		case !c.ignores() || c.kernel.handler == kernelIGN:
+		case begins:
+			rtSigaction(signo, &ksigaction{handler: kernelIGN}, nil)
+		default:
+			rtSigaction(signo, &c.kernel, nil)
+		}
+	}
+}
+
+// settle returns when no other thread is about to take one of these signals, which main blocks.
+func settle(set uint64) {
+	const pause, tries = 50 * time.Microsecond, 100 // a signal that every thread blocks stays pending
+	for range tries {
+		var pending unix.Sigset_t
+		unix.RawSyscall(unix.SYS_RT_SIGPENDING, uintptr(unsafe.Pointer(&pending)), unsafe.Sizeof(pending.Val[0]), 0)
+		if pending.Val[0]&set&caught.Load() == 0 {
+			break
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)
+	}
+	if caught.Load() != 0 {
+		flush()
 	}
 }
 

@@ -8,9 +8,8 @@
 //	func main() {
 //		fd, _ := sys.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)   // made once
 //		number := sys.Once(rand.Int)                            // drawn once
-//		n := 0
-//		sys.Keep(&n)
-//		for n = 1; n <= 3; n++ {
+//		for n := 1; n <= 3; n++ {
+//			sys.Keep(&n)                                    // what the loop carries
 //			if pid, _ := sys.Fork(); pid == 0 {
 //				fmt.Println("child", n, "has", fd, number)
 //				os.Exit(0)
@@ -80,7 +79,8 @@
 //     made the same calls. What main reads on its way is limited to 64 KB and 1,000 calls;
 //     beyond that, Fork fails.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
-//     values that the rounds on the path give them. Two variables that were given to Keep and
+//     values that the rounds on the path give them. That concerns a loop with an end, too, if
+//     it calls Accept and Close before Fork. Two variables that were given to Keep and
 //     share memory no longer share it in the child.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. If
 //     the parent calls [Setpgid] for the child, the call fails with EACCES.

@@ -33,6 +33,9 @@ func FcntlInt(fd uintptr, cmd, arg int) (int, error) {
 // FcntlFlock is the system call fcntl with a lock, see fcntl(2). It returns the error. As in
 // C, the child of [Fork] does not have its parent's locks.
 func FcntlFlock(fd uintptr, cmd int, lk *unix.Flock_t) error {
+	if lk == nil {
+		return unix.EFAULT
+	}
 	_, err := slowly("fcntl", fd, cmd).on(int(fd)).replayed(func() (int, error) { return 0, unix.FcntlFlock(fd, cmd, lk) }, lk)
 	return err
 }

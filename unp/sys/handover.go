@@ -68,7 +68,11 @@ func forkVarName(n int) string {
 }
 
 func withoutForkVars(environ []string) []string {
-	return slices.DeleteFunc(environ, func(s string) bool { return strings.HasPrefix(s, forkVar) })
+	return slices.DeleteFunc(environ, func(s string) bool {
+		name, _, _ := strings.Cut(s, "=")
+		number, found := strings.CutPrefix(name, forkVar)
+		return found && strings.Trim(number, "0123456789") == ""
+	})
 }
 
 // handedOver returns what handOver has put into an environment.

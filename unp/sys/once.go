@@ -15,25 +15,19 @@ import "reflect"
 // package, except Fork, Signal, Sigaction and Keep. The child does not get what do stores in
 // main's variables.
 func Once[T any](do func() T) (v T) {
-	_, err := briefly("Once").replayed(func() (int, error) {
+	briefly("Once").replayed(func() (int, error) {
 		v = do()
 		return 0, nil
 	}, &v)
-	if err == errPanicked { // in the parent, and so in the child
-		return do()
-	}
 	return v
 }
 
 // OnceFunc is [Once] for a function without a result.
 func OnceFunc(do func()) {
-	_, err := briefly("OnceFunc").replayed(func() (int, error) {
+	briefly("OnceFunc").replayed(func() (int, error) {
 		do()
 		return 0, nil
 	})
-	if err == errPanicked {
-		do()
-	}
 }
 
 // Keep takes pointers to variables that a child is to find as its parent left them: those that

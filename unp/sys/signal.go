@@ -46,14 +46,18 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 // Sigprocmask is the system call sigprocmask, see sigprocmask(2), for the process: how is
 // unix.SIG_BLOCK, unix.SIG_UNBLOCK or unix.SIG_SETMASK. It stores the previous set in *oldset
 // and returns the error; set and oldset may be nil. A blocked signal stays pending; when it is
-// unblocked, its handler is called once, however often the signal was sent. In a handler,
-// Sigprocmask changes only the mask of the handler's thread.
+// unblocked, its handler is called once, however often the signal was sent. (A signal that was
+// sent just before may, rarely, be handled a moment later, or twice.) In a handler, Sigprocmask
+// changes only the mask of the handler's thread.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
 	if set != nil { // sigThread is not for programs
 		set = &unix.Sigset_t{Val: [16]uint64{set.Val[0] &^ bit(sigThread)}}
 	}
 	_, err := briefly("rt_sigprocmask", how).replayed(func() (int, error) {
+		if onMain() {
+			settle(sigmask(unix.SIG_BLOCK, 0))
+		}
 		err := unix.PthreadSigmask(how, set, &old)
 		if onMain() {
 			block(sigmask(unix.SIG_BLOCK, 0))
@@ -71,6 +75,9 @@ func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 // what [Sigprocmask] has set. A signal that is pending because it was blocked is not lost: it
 // ends the wait if mask lets it through. Only main can call Sigsuspend.
 func Sigsuspend(mask *unix.Sigset_t) error {
+	if mask == nil {
+		return unix.EFAULT
+	}
 	if onMain() {
 		waitHandlers() // those of the signals that have arrived before do not end it
 	}
@@ -98,6 +105,7 @@ func suspend(name string, set uint64, before uint32) error {
 // the signals in set.
 func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, error) {
 	thread := sigmask(unix.SIG_BLOCK, bit(sigThread)) // until main sleeps
+	settle(thread)
 	process := block(set)
 	result, err := do(unix.Sigset_t{Val: [16]uint64{set &^ bit(sigThread)}})
 	waitHandlers() // before the signals are blocked again

@@ -21,6 +21,9 @@ func Time(t *unix.Time_t) (unix.Time_t, error) {
 
 // Gettimeofday stores the time since 1970 in *tv, see gettimeofday(2). It returns the error.
 func Gettimeofday(tv *unix.Timeval) error {
+	if tv == nil {
+		return unix.EFAULT
+	}
 	_, err := briefly("gettimeofday").reading().replayed(func() (int, error) { return 0, unix.Gettimeofday(tv) }, tv)
 	return err
 }
@@ -29,6 +32,9 @@ func Gettimeofday(tv *unix.Timeval) error {
 // in the meantime, it stores the time that is left in *leftover, unless leftover is nil, and
 // returns EINTR.
 func Nanosleep(time, leftover *unix.Timespec) error {
+	if time == nil {
+		return unix.EFAULT
+	}
 	left := *time
 	_, err := asleep("nanosleep").replayed(func() (int, error) { return 0, sleepFor(&left) }, &left)
 	if leftover != nil && err == unix.EINTR {

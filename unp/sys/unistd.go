@@ -77,7 +77,12 @@ func Dup(oldfd int) (int, error) {
 // Dup2 is the system call dup2, see dup(2). It returns the error.
 func Dup2(oldfd, newfd int) error {
 	c := briefly("dup2", oldfd, newfd)
-	_, err := c.replayed(func() (int, error) { return c.opened(newfd, unix.Dup2(oldfd, newfd)) })
+	_, err := c.replayed(func() (int, error) {
+		if oldfd == newfd { // unix.Dup2 would fail
+			return unix.FcntlInt(uintptr(oldfd), unix.F_GETFD, 0)
+		}
+		return c.opened(newfd, unix.Dup2(oldfd, newfd))
+	})
 	return err
 }
 
@@ -137,7 +142,11 @@ func Lseek(fd int, offset int64, whence int) (int64, error) {
 
 // Exec is the system call execve, see execve(2). It returns only on error.
 func Exec(argv0 string, argv, envv []string) error {
-	_, err := briefly("execve", argv0).replayed(func() (int, error) { return -1, unix.Exec(argv0, argv, envv) })
+	_, err := briefly("execve", argv0).replayed(func() (int, error) {
+		ignoreForExec(true)
+		defer ignoreForExec(false)
+		return -1, unix.Exec(argv0, argv, envv)
+	})
 	return err
 }
 
@@ -159,7 +168,11 @@ func Sleep(seconds uint) uint {
 // stores what is left of the time in *left, and returns EINTR.
 func sleepFor(left *unix.Timespec) error {
 	before := returned.Load()
-	for unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, left, left) == unix.EINTR {
+	for {
+		err := unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, left, left)
+		if err != unix.EINTR {
+			return err
+		}
 		if !onMain() { // a handler's own sleep is not interrupted
 			continue
 		}
@@ -168,7 +181,6 @@ func sleepFor(left *unix.Timespec) error {
 			return unix.EINTR
 		}
 	}
-	return nil
 }
 
 // Pause waits until a signal handler has returned, see pause(2). It returns EINTR. If a
