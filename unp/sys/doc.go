@@ -80,8 +80,8 @@
 //     beyond that, Fork fails.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. That concerns a loop with an end, too, if
-//     it calls Accept and Close before Fork. Two variables that were given to Keep and
-//     share memory no longer share it in the child.
+//     it calls Accept and Close before Fork. Slices that were given to Keep and share memory
+//     share it in the child only if their lengths have not changed.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. If
 //     the parent calls [Setpgid] for the child, the call fails with EACCES.
 //   - The child does not have its parent's close-on-exec descriptors. Calls of this package

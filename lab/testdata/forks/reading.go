@@ -216,11 +216,11 @@ var _ = register("self-pipe", prints{
 }, func() { // in the loop of select
 	var p [2]int
 	clients, ended := 0, 0
-	sys.Keep(&clients, &ended)
 	sys.Pipe(p[:])
 	unp.Signal(unix.SIGCHLD, func(unix.Signal) { sys.Write(p[1], []byte("x")) })
 	listenfd := listen(unp.SERV_PORT)
 	for ended < 3 {
+		sys.Keep(&clients, &ended)
 		var rset unix.FdSet
 		rset.Set(p[0])
 		if clients == ended { // one after the other
