@@ -1,5 +1,5 @@
-// Tcpcli10 resets its connection at the end: with SO_LINGER and a time of 0, the close sends
-// an RST instead of a FIN.
+// Tcpcli10 resets its connection at the end: with SO_LINGER and a time of 0, the close, which
+// happens when tcpcli10 exits, sends an RST instead of a FIN.
 //
 // Section 5.11; lecture notes: Conn Abort before accept Returns.
 package main

@@ -1,12 +1,14 @@
 //go:build linux && (amd64 || arm64)
 
 // Package unp is a Go version of those library files of UNIX Network Programming, volume 1,
-// third edition, that chapter 5 uses. Each file has the name of its C file in the book's lib
-// directory, and each function follows its C function.
+// third edition, that chapter 5 uses. Each file except platform.go has the name of its C file
+// in the book's lib directory, and each function follows its C function. Where the two behave
+// differently, the function's comment says so.
 //
 // A function whose C name begins with a capital letter is a wrapper: it calls the function
 // whose name begins with a small letter. If that call fails, the wrapper prints the message of
-// the C wrapper, a colon and the error's text on standard error, and exits with status 1.
+// the C wrapper, a colon and the error's text on standard error, and exits with status 1. Only
+// InetPton's message has no colon and no error text.
 //
 // What C gets from the system's own headers, such as accept and struct sockaddr_in, is in
 // package sys.

@@ -1,6 +1,6 @@
 //go:build linux && (amd64 || arm64)
 
-// Package sys has what a C program gets from the system's headers: the system calls, among
+// Package sys has much of what a C program gets from the system's headers: system calls, among
 // them fork and sigaction, which Go does not have, and struct sockaddr_in and its relatives.
 // Most calls have the names and the signatures of golang.org/x/sys/unix; addresses are passed
 // as in C.
@@ -20,7 +20,8 @@
 // # One rule
 //
 // A system call that main makes through this package is made once. A child on its way to its
-// Fork does not make it again, and gets the same result.
+// Fork does not make it again, and gets the same result. The only exceptions are [Sigaction]
+// and [Chdir].
 //
 // # Fork
 //
@@ -30,8 +31,8 @@
 // The last call on the path is the Fork that made the child: it returns 0, and from there on
 // the child is on its own. Until then
 //
-//   - what main writes to descriptors 1 and 2, by whatever means, is thrown away, unless the
-//     environment variable UNP_PRINT is set;
+//   - what main writes to descriptors 1 and 2, by whatever means except [Fatal], is thrown
+//     away, unless the environment variable UNP_PRINT is set;
 //   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main must
 //     find the files of its directory;
 //   - everything that main does without this package happens again: packages are initialized,
@@ -40,14 +41,15 @@
 //     drawing a random number;
 //   - variables hold what main computes on its way. A server's child runs only the last round
 //     of the loop around [Accept] (see Limits), so a counter in that loop starts over. [Keep]
-//     is for variables that the loop carries from round to round.
+//     is for variables that the loop carries from round to round. (The loop above does not
+//     call Accept, so all its rounds stay on the path, and n would be right without Keep.)
 //
 // The path is in the child's environment, as text with a line for each call; see
 // /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and
 // Write, have a line, as a rule, only if they have failed. If main makes a different call from
 // the one in the next line, the child prints a message that names both, and exits; calls
-// without a line are not compared. If main returns or exits on its way, the child prints
-// nothing.
+// without a line are not compared. If main returns or calls os.Exit on its way, the child
+// says nothing about it.
 //
 // # Signals
 //
@@ -61,12 +63,13 @@
 // safe. It may call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a
 // mask. Before and after each call of this package, main waits for the handlers of the signals
 // that have arrived, so a handler that hangs holds up main, as in C. Outside this package main
-// does not wait. Neither does os.Exit: call Sleep(0) first. Handlers of different signals may
+// does not wait. Nor does os.Exit wait for handlers: call Sleep(0) first. Handlers of different signals may
 // run at the same time, unless sa_mask forbids it.
 //
 // When a handler without SA_RESTART has returned, the call in which main sleeps fails with
-// EINTR; any handler ends [Sleep], [Pause], [Sigsuspend], [Select] and [Poll]. If the kernel
-// has given the signal to a thread other than main's, this takes some 20 ms.
+// EINTR; any handler, with SA_RESTART or without, ends [Sleep], [Nanosleep], [Pause],
+// [Sigsuspend], [Select], [Pselect] and [Poll]. If the kernel has given the signal to a thread
+// other than main's, this takes some 20 ms.
 //
 // # Limits
 //
@@ -75,12 +78,12 @@
 //     the child with a message.
 //   - The path must fit into what execve(2) takes of an environment, 2 MB as a rule, which is
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
-//     around Accept is forgotten when all its descriptors are closed and later rounds have
-//     made the same calls. What main reads on its way is limited to 64 KB and 1,000 calls;
+//     around Accept is forgotten when all its descriptors are closed, main has used all that it
+//     has read, and later rounds have made the same calls. What main reads on its way is limited to 64 KB and 1,000 calls;
 //     beyond that, Fork fails.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
-//     values that the rounds on the path give them. That concerns a loop with an end, too, if
-//     it calls Accept and Close before Fork. Slices that were given to Keep and share memory
+//     values that the rounds on the path give them. That concerns not only a server's endless
+//     loop but any loop that calls Accept and Close before Fork. Slices that were given to Keep and share memory
 //     share it in the child only if their lengths have not changed.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. If
 //     the parent calls [Setpgid] for the child, the call fails with EACCES.
@@ -99,11 +102,11 @@
 //     has reached its Fork, waits until the child is there. The exceptions are SIGHUP, SIGINT,
 //     SIGQUIT, SIGABRT and SIGTERM, which the runtime unblocks: they end the child. In a
 //     child, a SIGCHLD handler that was set on the way to Fork is not called before the
-//     child's own first Fork. A program that a goroutine of the child executes starts with
-//     those signals blocked that the child's parent caught or ignored.
+//     child's own first Fork. If a goroutine of the child executes a program, that program
+//     starts with the signals blocked that the child's parent caught or ignored.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread. Real-time
-//     signals are not queued. The runtime unblocks some of the signals that were blocked when
-//     the program started, on threads other than main's.
+//     signals are not queued. On threads other than main's, the runtime unblocks some of the
+//     signals that were blocked when the program started.
 //   - Do not close all descriptors in a loop, as daemons do: the runtime's own are among them,
 //     and the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime uses descriptors 3 and 4 for itself, unless your

@@ -88,7 +88,7 @@ var errReadTooMuch = fmt.Errorf("main has read more than %d bytes, or more than 
 
 // execute makes a process that executes this program again. A signal that is sent to the child
 // before its main has reached the fork waits, unless the signal is at its default in the
-// parent.
+// parent, or is one of those that the runtime unblocks (see Limits in doc.go).
 func execute() (int, error) {
 	spare := occupyBelow(3) // then one number below 4 may be free
 	defer closeAll(spare)

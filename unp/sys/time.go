@@ -28,9 +28,9 @@ func Gettimeofday(tv *unix.Timeval) error {
 	return err
 }
 
-// Nanosleep is the system call nanosleep, see nanosleep(2). If a signal handler has returned
-// in the meantime, it stores the time that is left in *leftover, unless leftover is nil, and
-// returns EINTR.
+// Nanosleep is the system call nanosleep, see nanosleep(2). If a signal handler returns
+// in the meantime, Nanosleep stores the time that is left in *leftover, unless leftover is nil,
+// and returns EINTR.
 func Nanosleep(time, leftover *unix.Timespec) error {
 	if time == nil {
 		return unix.EFAULT

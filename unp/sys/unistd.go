@@ -37,11 +37,12 @@ func Close(fd int) error {
 	})
 }
 
-// AtClose has f called with each descriptor that [Close] closes.
+// AtClose registers f, which is then called with each descriptor that [Close] closes.
 func AtClose(f func(fd int)) { atClose = append(slices.Clip(atClose), f) }
 
-// ReadAhead has this package call f when it needs to know how many bytes main has read ahead:
-// a round of a server's loop is forgotten only if main has used all that it has read.
+// ReadAhead registers f, which returns how many bytes main has read ahead and not yet used.
+// This package calls f before it forgets a round of a server's loop, because it forgets a round
+// only if main has used all that it has read.
 func ReadAhead(f func() int) { buffered = append(slices.Clip(buffered), f) }
 
 // Pipe is the system call pipe, see pipe(2). It stores two descriptors, for reading and for
@@ -184,8 +185,8 @@ func sleepFor(left *unix.Timespec) error {
 }
 
 // Pause waits until a signal handler has returned, see pause(2). It returns EINTR. If a
-// handler has returned since main's last call of this package, Pause returns at once, so that
-// a loop that waits for a variable that the handler sets ends. Only main can call Pause;
+// handler has returned since main's last call of this package, Pause returns at once. A
+// loop that calls Pause until a handler has set a variable therefore ends. Only main can call Pause;
 // strace shows it as rt_sigsuspend.
 func Pause() error { return suspend("pause", sigmask(unix.SIG_BLOCK, 0), seen) }
 
