@@ -115,6 +115,7 @@ func TestThreeAtOnce(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
+	noTimeWait(t)
 	forkingServer(t, "three accepts")
 	var conns [2]*net.TCPConn
 	for i := range conns {
@@ -137,6 +138,7 @@ func TestTwoPorts(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
+	noTimeWait(t)
 	srv := forks(t, "two listen")
 	await(t, "two children", func() bool { return len(children(srv.pid())) == 2 })
 	for i, port := range []int{9877, 9878} {
@@ -153,6 +155,7 @@ func TestPrefork(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
+	noTimeWait(t)
 	srv := forks(t, "prefork")
 	await(t, "three children in accept", func() bool {
 		list := children(srv.pid())
@@ -173,6 +176,7 @@ func TestFTP(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
+	noTimeWait(t)
 	srv := forksCommand(t, "FTP")
 	for name, content := range map[string]string{"one": "the first file\n", "sub/one": "the second file\n"} {
 		os.MkdirAll(filepath.Join(srv.cmd.Dir, filepath.Dir(name)), 0o700)
