@@ -2,8 +2,7 @@
 
 // Package unp is a Go version of those library files of UNIX Network Programming, volume 1,
 // third edition, that chapter 5 uses. Each file except platform.go has the name of its C file
-// in the book's lib directory, and each function follows its C function. Where the two behave
-// differently, the function's comment says so.
+// in the book's lib directory, and each function follows its C function.
 //
 // A function whose C name begins with a capital letter is a wrapper: it calls the function
 // whose name begins with a small letter. If that call fails, the wrapper prints the message of

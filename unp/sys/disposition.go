@@ -19,7 +19,8 @@ var (
 )
 
 // Sigaction_t is struct sigaction, see sigaction(2): the handler, or SIG_DFL or SIG_IGN; the
-// signals whose handlers, besides its own, wait while the handler runs; and the flags SA_….
+// signals that wait while the handler runs, besides the signal that it handles; and the flags
+// SA_….
 type Sigaction_t struct {
 	Handler func(unix.Signal)
 	Mask    unix.Sigset_t

@@ -12,8 +12,8 @@ import "reflect"
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno, an
 // array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or structs,
 // of up to 256 KB. With anything else Once prints a message and exits. do may call anything in
-// this package except Fork, Keep and Sigaction, so it may not call unp.Signal either. The child
-// does not get what do stores in main's variables.
+// this package except Fork, Keep and Sigaction, so it may not call unp.Signal either. The
+// child does not get what do stores in main's variables.
 func Once[T any](do func() T) (v T) {
 	briefly("Once").replayed(func() (int, error) {
 		v = do()
@@ -36,8 +36,8 @@ func OnceFunc(do func()) {
 // that point in the parent. Keep never changes the parent's variables.
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
-// its parent began it. A variable may have any type that a result of [Once] may have. An argument
-// that is not a pointer, or is nil, ends the program with a message.
+// its parent began it. A variable may have any type that a result of [Once] may have. An
+// argument that is not a pointer, or is nil, ends the program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == nowhere || mainDoes.Load() != idle {

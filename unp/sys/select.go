@@ -59,8 +59,9 @@ func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix
 }
 
 // Poll is the system call poll, see poll(2); the timeout is in milliseconds, or negative to
-// wait forever. It stores the events of each descriptor in its element, and returns the number
-// of elements with an event, 0 when the time is over, or -1 and the error.
+// wait forever. It stores the events of each descriptor in that descriptor's element of fds,
+// and returns the number of elements with an event, 0 when the time is over, or -1 and the
+// error.
 func Poll(fds []unix.PollFd, timeout int) (int, error) {
 	var events strings.Builder
 	for _, fd := range fds {

@@ -37,12 +37,13 @@ func Close(fd int) error {
 	})
 }
 
-// AtClose registers f, which is then called with each descriptor that [Close] closes.
+// AtClose registers f, which is then called with each descriptor that [Close] closes, and with
+// each that is newly opened, since main may have closed its number by other means.
 func AtClose(f func(fd int)) { atClose = append(slices.Clip(atClose), f) }
 
 // ReadAhead registers f, which returns how many bytes main has read ahead and not yet used.
-// This package calls f before it forgets a round of a server's loop, because it forgets a round
-// only if main has used all that it has read.
+// This package calls f before it forgets a round of a server's loop, because it forgets a
+// round only if main has used all that it has read.
 func ReadAhead(f func() int) { buffered = append(slices.Clip(buffered), f) }
 
 // Pipe is the system call pipe, see pipe(2). It stores two descriptors, for reading and for
@@ -152,7 +153,8 @@ func Exec(argv0 string, argv, envv []string) error {
 }
 
 // Sleep waits for the given number of seconds, or until a signal handler has returned, see
-// sleep(3). It returns the number of whole seconds left, or 0 (Figure 5.14).
+// sleep(3). It returns the number of whole seconds left, or 0 when the time is over (Figure
+// 5.14).
 func Sleep(seconds uint) uint {
 	const maximum = 1<<32 - 1 // an unsigned int, as in C
 	left, _ := asleep("sleep", seconds).replayed(func() (int, error) {
@@ -185,9 +187,9 @@ func sleepFor(left *unix.Timespec) error {
 }
 
 // Pause waits until a signal handler has returned, see pause(2). It returns EINTR. If a
-// handler has returned since main's last call of this package, Pause returns at once. A
-// loop that calls Pause until a handler has set a variable therefore ends. Only main can call Pause;
-// strace shows it as rt_sigsuspend.
+// handler has returned since main's last call of this package, Pause returns at once. A loop
+// that calls Pause until a handler has set a variable therefore ends. Only main can call
+// Pause; strace shows it as rt_sigsuspend.
 func Pause() error { return suspend("pause", sigmask(unix.SIG_BLOCK, 0), seen) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds; 0
