@@ -73,9 +73,9 @@
 //
 // # Limits
 //
-//   - Only main can fork, because a child cannot retrace a handler or another goroutine. A
-//     goroutine that makes a call of this package in a child, before main has reached Fork,
-//     ends the child with a message.
+//   - Only main can fork, because a child cannot retrace a handler or another goroutine. In a
+//     child whose main has not yet reached Fork, a goroutine's call whose result a program
+//     needs, such as Socket, ends the child with a message; a call such as Listen does nothing.
 //   - The path must fit into what execve(2) takes of an environment, 2 MB as a rule, which is
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
 //     around Accept is forgotten when all its descriptors are closed, main has used all that
