@@ -33,7 +33,7 @@ func ExampleFork() {
 func ExampleOnce() {
 	var stat unix.WaitStatus
 
-	number := sys.Once(func() int { return rand.IntN(100) })
+	number := sys.Once(func() int { return 1 + rand.IntN(100) })
 
 	pid, _ := sys.Fork()
 	if pid == 0 { // child process
