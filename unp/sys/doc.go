@@ -63,8 +63,8 @@
 // safe. It may call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a
 // mask. Before and after each call of this package, main waits for the handlers of the signals
 // that have arrived, so a handler that hangs holds up main, as in C. Outside this package main
-// does not wait. Nor does os.Exit wait for handlers: call Sleep(0) first. Handlers of
-// different signals may run at the same time, unless sa_mask forbids it.
+// does not wait. Nor does os.Exit wait for handlers: call Sleep(0) first. Handlers of different
+// signals may run at the same time, unless sa_mask forbids it.
 //
 // When a handler without SA_RESTART has returned, the call in which main sleeps fails with
 // EINTR; any handler, with SA_RESTART or without, ends [Sleep], [Nanosleep], [Pause],
@@ -78,21 +78,22 @@
 //     needs, such as Socket, ends the child with a message; a call such as Listen does nothing.
 //   - The path must fit into what execve(2) takes of an environment, 2 MB as a rule, which is
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
-//     around Accept is forgotten when all its descriptors are closed, main has used all that
-//     it has read, and later rounds have made the same calls. What main reads on its way is
+//     around Accept is forgotten when all its descriptors are closed, main has used all that it
+//     has read, and later rounds have made the same calls. What main reads on its way is
 //     limited to 64 KB and 1,000 calls; beyond that, Fork fails.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. That concerns not only a server's endless
-//     loop but any loop that calls Accept and Close before Fork. Slices that were given to
-//     Keep and share memory share it in the child only if their lengths have not changed.
-//   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. If
-//     the parent calls [Setpgid] for the child, the call fails with EACCES.
+//     loop but any loop that calls Accept and Close before Fork.
+//   - Slices that were given to Keep and that share memory in the parent share it in the child
+//     only if their lengths have not changed.
+//   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
+//   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
 //   - The child does not have its parent's close-on-exec descriptors. Calls of this package
 //     drop SOCK_CLOEXEC and O_CLOEXEC, but os.Open sets O_CLOEXEC, even inside Once.
-//   - Fork executes the program again: the child's user must be allowed to execute it, and
-//     exec gives back the capabilities that the parent has dropped. Fork fails in a program
-//     that was started with the privileges of another user (set-user-ID, for example), because
-//     such a program cannot trust its environment.
+//   - Fork executes the program again: the child's user must be allowed to execute it, and exec
+//     may give back capabilities that the parent has dropped. Fork fails in a program that was
+//     started with the privileges of another user (set-user-ID, for example), because such a
+//     program cannot trust its environment.
 //   - A call that the kernel restarts may continue before the handler has run; in C it
 //     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop.
 //   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel, so
@@ -102,8 +103,8 @@
 //     has reached its Fork, waits until the child is there. The exceptions are SIGHUP, SIGINT,
 //     SIGQUIT, SIGABRT and SIGTERM, which the runtime unblocks: they end the child. In a
 //     child, a SIGCHLD handler that was set on the way to Fork is not called before the
-//     child's own first Fork. If a goroutine of the child executes a program, that program
-//     starts with the signals blocked that the child's parent caught or ignored.
+//     child's own first Fork. A program that a goroutine of the child executes starts with
+//     those signals blocked that the child's parent caught or ignored.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread. Real-time
 //     signals are not queued. On threads other than main's, the runtime unblocks some of the
 //     signals that were blocked when the program started.
