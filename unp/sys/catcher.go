@@ -374,8 +374,8 @@ func (c *catcher) discard() {
 	}
 }
 
-// ignoreForExec has the kernel ignore what is ignored, even if main blocks it, because an exec sets
-// what is caught to its default; or it undoes that.
+// ignoreForExec has the kernel ignore what is ignored, even if main blocks it, because an exec
+// sets what is caught to its default; or it undoes that.
 func ignoreForExec(begins bool) {
 	signals.Lock()
 	defer signals.Unlock()

@@ -33,8 +33,8 @@
 //
 //   - what main writes to descriptors 1 and 2, by whatever means except [Fatal], is thrown
 //     away, unless the environment variable UNP_PRINT is set;
-//   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main must
-//     find the files of its directory;
+//   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main starts
+//     in the directory in which its parent started, so that it finds the same files;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as
@@ -53,9 +53,9 @@
 //
 // # Signals
 //
-// Every signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE, SIGPROF and
-// signal 33, which Go's runtime needs. A signal that was ignored when the program started
-// stays ignored only if it is SIGHUP, SIGINT, SIGCONT, SIGTSTP, SIGTTIN or SIGTTOU: the
+// A signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE, SIGPROF and
+// signal 33, which Go's runtime needs. In C, a signal that was ignored when the program started
+// stays ignored; here only SIGHUP, SIGINT, SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU do, because the
 // runtime has already caught any other. To change a disposition, use [Sigaction], not
 // os/signal.
 //

@@ -12,8 +12,8 @@ import (
 // <sys/socket.h>
 
 // Socket is the system call socket, see socket(2). It returns the descriptor, or -1 and the
-// error. It drops the flag SOCK_CLOEXEC: with that flag, exec would close the socket in the
-// child of Fork.
+// error. It drops the flag SOCK_CLOEXEC: Fork starts its child by exec, and the child would
+// lose the socket.
 func Socket(domain, typ, protocol int) (int, error) {
 	c := briefly("socket", family(domain), socketType(typ), protocol)
 	return c.replayed(func() (int, error) {

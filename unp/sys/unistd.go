@@ -113,7 +113,8 @@ func Setpgid(pid, pgid int) error {
 }
 
 // Chdir is the system call chdir, see chdir(2). It returns the error. A child on its way to
-// Fork changes its directory again, so that it finds the files that its parent found.
+// Fork starts in its parent's first directory and makes the change again, so that it finds the
+// files that its parent found.
 func Chdir(dir string) error {
 	if path.retracing.Load() {
 		unix.Chdir(dir)
@@ -188,8 +189,8 @@ func sleepFor(left *unix.Timespec) error {
 
 // Pause waits until a signal handler has returned, see pause(2). It returns EINTR. If a
 // handler has returned since main's last call of this package, Pause returns at once. A loop
-// that calls Pause until a handler has set a variable therefore ends. Only main can call
-// Pause; strace shows it as rt_sigsuspend.
+// that calls Pause until a handler has set a variable therefore ends. Only main can call Pause;
+// strace shows it as rt_sigsuspend.
 func Pause() error { return suspend("pause", sigmask(unix.SIG_BLOCK, 0), seen) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds; 0
