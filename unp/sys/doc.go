@@ -34,7 +34,7 @@
 //   - what main writes to descriptors 1 and 2, by whatever means except [Fatal], is thrown
 //     away, unless the environment variable UNP_PRINT is set;
 //   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main starts
-//     in the directory in which its parent started, so that it finds the same files;
+//     where the first process, which no Fork made, was started, so that it finds the same files;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as

@@ -113,8 +113,8 @@ func Setpgid(pid, pgid int) error {
 }
 
 // Chdir is the system call chdir, see chdir(2). It returns the error. A child on its way to
-// Fork starts in its parent's first directory and makes the change again, so that it finds the
-// files that its parent found.
+// Fork starts where the first process was started, and changes its directory again, so that it
+// finds the files that its parent found.
 func Chdir(dir string) error {
 	if path.retracing.Load() {
 		unix.Chdir(dir)
