@@ -203,8 +203,8 @@ func (c *call) remembered(at place, result int, err error, out []any) {
 		path.beyond.Store(true)
 		why = nil
 	}
-	if why == nil {
-		s.kept, why = keptValues(lastKept())
+	if why == nil && len(kept.places) > 0 {
+		withoutHandlers(func() { s.kept, why = keptValues(lastKept()) })
 	}
 	if why != nil {
 		Fatal("fork error: %v, as %s asks", why, at.inner())

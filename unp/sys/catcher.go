@@ -289,6 +289,18 @@ func hold() {
 	signals.held = true
 }
 
+// withoutHandlers calls do while no handler runs.
+func withoutHandlers(do func()) {
+	signals.Lock()
+	held := signals.held
+	signals.Unlock()
+	if !held {
+		hold()
+		defer release()
+	}
+	do()
+}
+
 func release() {
 	signals.Lock()
 	defer signals.Unlock()

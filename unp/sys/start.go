@@ -148,17 +148,16 @@ func setEnvironment(environ []string) {
 // leaveDirectory takes a child that retraces main to the directory in which the first process
 // started, if that is a different one and can be reached.
 func leaveDirectory() {
-	here, err := unix.Getwd()
-	if err == nil && here == inherited.directory {
-		return
-	}
 	dir, err := unix.Open(".", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
 	}
 	noReturn = aside(dir)
 	unix.Close(dir)
-	unix.Chdir(inherited.directory)
+	cwd, err := unix.Getwd()
+	if err != nil || cwd != inherited.directory {
+		unix.Chdir(inherited.directory)
+	}
 }
 
 // aside duplicates a descriptor to a number that no listing uses. For a number of 64 or more,

@@ -119,7 +119,8 @@ func Chdir(dir string) error {
 	if path.retracing.Load() {
 		unix.Chdir(dir)
 	}
-	return briefly("chdir", dir).done(func() error { return unix.Chdir(dir) })
+	_, err := briefly("chdir", dir).replayed(func() (int, error) { return 0, unix.Chdir(dir) })
+	return err
 }
 
 // Unlink is the system call unlink, see unlink(2). It returns the error.

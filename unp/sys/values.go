@@ -174,9 +174,7 @@ func setMemory(v reflect.Value, bytes string) error {
 		v.SetString(bytes)
 	case v.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0:
 		n := len(bytes) / int(t.Elem().Size())
-		if v.IsNil() || v.Len() != n { // another slice may share the memory
-			v.Set(reflect.MakeSlice(t, n, n))
-		}
+		v.Set(reflect.MakeSlice(t, n, n))
 		if copy(memory(v), bytes) != len(bytes) {
 			return errNoValue
 		}

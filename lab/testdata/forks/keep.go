@@ -186,7 +186,7 @@ var _ = register("kept too much", prints{Stderr: "fork error: a child cannot be 
 	sys.Keep(&much) // <asks>
 })
 
-var _ = register("kept and shared", prints{Stdout: "child 9 9\nparent 9 9\n"}, func() { // one slice is a part of the other
+var _ = register("kept and shared", prints{Stdout: "child 1 9\nparent 9 9\n"}, func() { // C: child 9 9
 	a := []int{1, 2}
 	b := a[:1]
 	sys.Keep(&a, &b)
