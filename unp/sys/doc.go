@@ -78,17 +78,18 @@
 //     needs, such as Socket, ends the child with a message; a call such as Listen does nothing.
 //   - The path must fit into what execve(2) takes of an environment, 2 MB as a rule, which is
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
-//     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors are closed, main has used all that it
-//     has read, and later rounds have made the same calls. What main reads on its way is
-//     limited to 64 KB and 1,000 calls; beyond that, Fork fails.
+//     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
+//     are closed, main has used all that it has read, and later rounds have made the same calls.
+//     What main reads on its way is limited to 64 KB and 1,000 calls since the last Accept, idle
+//     calls of Select included; beyond that, Fork fails.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. That concerns not only a server's endless
-//     loop but any loop that calls Accept and Close before Fork.
+//     loop but any loop that calls Accept and Close, or Recvfrom, before Fork.
 //   - Slices that were given to Keep and that share memory in the parent do not share it in the
 //     child. The hidden counter of a range loop cannot be given to Keep: write a for loop with
 //     three clauses.
-//   - What a handler, or SA_RESETHAND, has made of a disposition is not the child's, which has
-//     what main has set.
+//   - The child has the dispositions that main sets on the way to Fork. It does not have what a
+//     handler, SA_RESETHAND, or main in a forgotten round has made of them.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
 //   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
 //   - The child does not have its parent's close-on-exec descriptors. Calls of this package

@@ -173,33 +173,23 @@ func shortened(steps []*step) []*step {
 	if head < 0 {
 		return steps
 	}
-	var rounds [][]*step
+	at := steps[head].at
+	stay := slices.Clone(steps[:head])
 	for rest := steps[head:]; len(rest) > 0; {
-		end := 1 + slices.IndexFunc(rest[1:], func(s *step) bool { return s.at == rest[0].at })
+		end := 1 + slices.IndexFunc(rest[1:], func(s *step) bool { return s.at == at })
 		if end == 0 { // the last round
 			end = len(rest)
 		}
-		rounds = append(rounds, rest[:end])
-		rest = rest[end:]
-	}
-	last := len(rounds) - 1
-	server := slices.ContainsFunc(rounds[:last], accepting)
-	stay := slices.Clone(steps[:head])
-	for i, round := range rounds {
-		if i < last && server && !rounds[i+1][0].ahead && finished(round) {
-			rounds[i+1][0].after = round[0].after
+		round, others := rest[:end], rest[end:]
+		if len(others) > 0 && !others[0].ahead && finished(round) {
+			others[0].after = round[0].after
 		} else {
 			stay = append(stay, round[0])
 			stay = append(stay, shortened(round[1:])...)
 		}
+		rest = others
 	}
 	return stay
-}
-
-// accepting tells whether main waits for a client in a round. Where it does, the loop is a
-// server's, and its other rounds, such as those in which nothing has arrived, count as well.
-func accepting(round []*step) bool {
-	return slices.ContainsFunc(round, func(s *step) bool { return s.accepts })
 }
 
 // firstThatRepeats returns the index of the first step whose place another step has too, or
@@ -213,5 +203,15 @@ func firstThatRepeats(steps []*step) int {
 }
 
 func finished(round []*step) bool {
-	return !round[0].ahead && !slices.ContainsFunc(round, func(s *step) bool { return s.stays })
+	if round[0].ahead {
+		return false
+	}
+	accepted := false
+	for _, s := range round {
+		if s.stays {
+			return false
+		}
+		accepted = accepted || s.accepts
+	}
+	return accepted
 }

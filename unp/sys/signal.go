@@ -20,27 +20,15 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 	if signo < 1 || signo > 64 || never && act != nil || threads <= signo && signo <= threads+2 {
 		return unix.EINVAL
 	}
-	main := onMain()
-	if main && mainDoes.Load() != idle {
-		Fatal("signal error: main cannot call Sigaction inside Once, because a child would not call it")
+	if onMain() {
+		if mainDoes.Load() != idle {
+			Fatal("signal error: main cannot call Sigaction inside Once, because a child would not call it")
+		}
+		waitHandlers() // a signal that has already arrived is for the previous handler
 	}
-	set := func() (int, error) {
-		setAction(&signals.catchers[signo], signo, act, oact)
-		return 0, nil
-	}
-	again := main && path.retracing.Load()
-	briefly("rt_sigaction", constant(unix.SignalName(signo))).replayed(set)
-	if again {
-		set()
-	}
-	return nil
-}
-
-// setAction does the work of Sigaction. A signal that has already arrived was for the previous
-// handler.
-func setAction(c *catcher, signo unix.Signal, act, oact *Sigaction_t) {
 	signals.Lock()
 	defer signals.Unlock()
+	c := &signals.catchers[signo]
 	was := c.act
 	if act != nil {
 		c.act = *act
@@ -52,6 +40,7 @@ func setAction(c *catcher, signo unix.Signal, act, oact *Sigaction_t) {
 	if oact != nil {
 		*oact = was
 	}
+	return nil
 }
 
 // Sigprocmask is the system call sigprocmask, see sigprocmask(2), for the process: how is
