@@ -4,10 +4,10 @@
 // third edition, that chapter 5 uses. Each file except platform.go has the name of its C file
 // in the book's lib directory, and each function follows its C function.
 //
-// A function whose C name begins with a capital letter is a wrapper: Accept, for example, calls
-// accept. If that call fails, the wrapper prints the message of the C wrapper, a colon and the
-// error's text on standard error, and exits with status 1. Only InetPton's message has no colon
-// and no error text.
+// A function whose C name begins with a capital letter is a wrapper: Bind, for example, calls
+// bind. If that call fails, the wrapper prints the message of the C wrapper, a colon and the
+// error's text on standard error, and exits with status 1. Accept and Fgets try again after
+// some errors, as their comments say. Only InetPton's message has no colon and no error text.
 //
 // What C gets from the system's own headers, such as accept and struct sockaddr_in, is in
 // package sys.

@@ -46,10 +46,10 @@
 //
 // The path is in the child's environment, as text with a line for each call; see
 // /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and
-// Write, have a line, as a rule, only if they have failed. If main makes a different call from
-// the one in the next line, the child prints a message that names both, and exits; calls
-// without a line are not compared. If main returns or calls os.Exit on its way, the child
-// says nothing about it.
+// Write, have a line, as a rule, only if they have failed; Bind and Connect always have one.
+// If main makes a different call from the one in the next line, the child prints a message
+// that names both, and exits; calls without a line are not compared. If main returns or calls
+// os.Exit on its way, the child says nothing about it.
 //
 // # Signals
 //
@@ -107,8 +107,8 @@
 //     has reached its Fork, waits until the child is there. The exceptions are SIGHUP, SIGINT,
 //     SIGQUIT, SIGABRT and SIGTERM, which the runtime unblocks: they end the child. In a
 //     child, a SIGCHLD handler that was set on the way to Fork is not called before the
-//     child's own first Fork. A program that a goroutine of the child executes starts with
-//     those signals blocked that the child's parent caught or ignored.
+//     child's own first Fork. If a goroutine of the child executes a program, that program
+//     starts with some signals blocked: those that the child's parent caught or ignored.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread. Real-time
 //     signals are not queued. On threads other than main's, the runtime unblocks some of the
 //     signals that were blocked when the program started.

@@ -34,10 +34,11 @@ func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 	}, setsOut(r, w, e, timeout)...)
 }
 
-// Pselect is the system call pselect, see select(2): [Select] with a timeout of another type,
-// which it does not change, and with a mask that replaces what [Sigprocmask] has set, for as
-// long as Pselect waits. A signal that is pending because it was blocked is not lost: it ends
-// the wait if sigmask lets it through. sigmask may be nil. Only main can call it with a mask.
+// Pselect is the system call pselect, see select(2). It differs from [Select] in two ways: the
+// timeout has another type and is not changed, and while Pselect waits, sigmask replaces what
+// [Sigprocmask] has set. A signal that is pending because it was blocked is not lost: it ends
+// the wait if sigmask lets it through. If sigmask is nil, the mask stays as it is. Only main
+// can call Pselect with a mask.
 func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix.Sigset_t) (int, error) {
 	if nfd > unix.FD_SETSIZE {
 		return -1, unix.EINVAL

@@ -37,8 +37,9 @@ func Close(fd int) error {
 	})
 }
 
-// AtClose registers f, which is then called with each descriptor that [Close] closes, and with
-// each that is newly opened, since main may have closed its number by other means.
+// AtClose registers f, which is then called with each descriptor that [Close] closes. It is
+// also called with each new descriptor, because main may have closed an earlier one of the
+// same number by other means.
 func AtClose(f func(fd int)) { atClose = append(slices.Clip(atClose), f) }
 
 // ReadAhead registers f, which returns how many bytes main has read ahead and not yet used.
