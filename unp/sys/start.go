@@ -19,13 +19,13 @@ import (
 // to its Fork.
 
 var (
-	args     = slices.Clone(os.Args) // main may change os.Args
-	environ  = os.Environ()          // in which this process started; a child's is its parent's at Fork
-	stdout   = -1                    // the standard output of a child that retraces main
-	crashes  *os.File                // where such a child writes why it crashes
-	noReturn = -1                    // the directory of a child that retraces main elsewhere
-	noFork   error                   // why Fork is not possible
-	auxv     = map[uintptr]uintptr{} // the auxiliary vector, see getauxval(3)
+	args       = slices.Clone(os.Args) // main may change os.Args
+	environ    = os.Environ()          // in which this process started; a child's is its parent's at Fork
+	stdout     = -1                    // the standard output of a child that retraces main
+	crashes    *os.File                // where such a child writes why it crashes
+	arrivalDir = -1                    // the directory of a child that retraces main elsewhere
+	noFork     error                   // why Fork is not possible
+	auxv       = map[uintptr]uintptr{} // the auxiliary vector, see getauxval(3)
 )
 
 // The entries of the auxiliary vector that count here.
@@ -148,16 +148,25 @@ func setEnvironment(environ []string) {
 // leaveDirectory takes a child that retraces main to the directory in which the first process
 // started, if that is a different one and can be reached.
 func leaveDirectory() {
+	cwd, err := unix.Getwd()
+	if err == nil && cwd == inherited.directory {
+		return
+	}
+	keepDirectory()
+	unix.Chdir(inherited.directory)
+}
+
+// keepDirectory keeps the directory in which a child starts, for when its main has reached Fork.
+func keepDirectory() {
+	if arrivalDir >= 0 {
+		return
+	}
 	dir, err := unix.Open(".", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
 	}
-	noReturn = aside(dir)
+	arrivalDir = aside(dir)
 	unix.Close(dir)
-	cwd, err := unix.Getwd()
-	if err != nil || cwd != inherited.directory {
-		unix.Chdir(inherited.directory)
-	}
 }
 
 // aside duplicates a descriptor to a number that no listing uses. For a number of 64 or more,
@@ -223,10 +232,10 @@ func arrive() {
 			unix.Close(fd) // the runtime has opened /dev/null in its place
 		}
 	}
-	if noReturn >= 0 {
-		unix.Fchdir(noReturn)
-		unix.Close(noReturn)
-		noReturn = -1
+	if arrivalDir >= 0 {
+		unix.Fchdir(arrivalDir)
+		unix.Close(arrivalDir)
+		arrivalDir = -1
 	}
 	if inherited.environment != nil {
 		setEnvironment(environ)

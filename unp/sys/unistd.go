@@ -118,6 +118,7 @@ func Setpgid(pid, pgid int) error {
 // finds the files that its parent found.
 func Chdir(dir string) error {
 	if path.retracing.Load() {
+		keepDirectory()
 		unix.Chdir(dir)
 	}
 	_, err := briefly("chdir", dir).replayed(func() (int, error) { return 0, unix.Chdir(dir) })
