@@ -127,8 +127,10 @@ func testBlocks(t *testing.T, run func(session, *testing.T) [][]string) {
 				t.Run(fmt.Sprintf("%s, line %d", s.section, s.first), func(t *testing.T) {
 					t.Parallel()
 					s.needsTools(t)
-					if slices.ContainsFunc(s.commands, func(c typed) bool { return strings.Contains(c.command, "go build") }) {
-						takesLong(t, "it builds programs")
+					for word, why := range map[string]string{"go build ": "it builds programs", "record ": "it draws a picture"} {
+						if slices.ContainsFunc(s.commands, func(c typed) bool { return strings.Contains(c.command, word) }) {
+							takesLong(t, why)
+						}
 					}
 					got[i] = run(s, t)
 					if !*update {

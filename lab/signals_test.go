@@ -70,6 +70,7 @@ func pending(pid int) bool {
 // continues while a handler runs; and slow calls fail with EINTR or are made again, as the handler's
 // flags say.
 func TestSignalScripts(t *testing.T) {
+	takesLong(t, "it runs many scripts")
 	if !onOwnHost(t) {
 		return
 	}

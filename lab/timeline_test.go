@@ -59,6 +59,7 @@ func TestSamePicture(t *testing.T) {
 
 // TestBadRecords holds what record and timeline say of what they cannot draw.
 func TestBadRecords(t *testing.T) {
+	takesLong(t, "it records many runs")
 	needsHost(t, "it runs on a host of its own")
 	t.Parallel()
 	lookAtSources()
