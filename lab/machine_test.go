@@ -106,10 +106,10 @@ func TestWithoutHost(t *testing.T) {
 	}
 }
 
-// A test that fails where few processes are allowed names the limit.
+// A test that fails where few processes are allowed names the limit. It runs alone, because
+// the limit counts the processes that other tests have started for the same user.
 func TestProcessLimitsAreNamed(t *testing.T) {
 	needsHost(t, "it starts a test that needs one")
-	t.Parallel()
 	lookAtSources()
 	cmd := asOrdinaryUser(t)
 	binary, err := os.ReadFile(os.Args[0])
