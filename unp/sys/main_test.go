@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	if path.retracing.Load() {
 		flag.Set("test.run", "^Example")
+		flag.Set("test.testlogfile", "") // go test reads its parent's
 	}
 	// Where SIGPIPE was ignored at the start, the runtime never passes it on. It has a
 	// handler now, so it is at its default after an exec.
