@@ -62,26 +62,19 @@ func Htonl(hostlong uint32) [4]byte {
 // Ntohl turns an IPv4 address from network to host byte order, see ntohl(3).
 func Ntohl(netlong [4]byte) uint32 { return binary.BigEndian.Uint32(netlong[:]) }
 
-func (sa *SockaddrIn) memory() []byte {
+// bytesOf returns the bytes of an address, or nil if there is none.
+func bytesOf[T SockaddrIn | SockaddrIn6 | SockaddrUn](sa *T) []byte {
 	if sa == nil {
 		return nil
 	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(sa)), unsafe.Sizeof(*sa))
 }
 
-func (sa *SockaddrIn6) memory() []byte {
-	if sa == nil {
-		return nil
-	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(sa)), unsafe.Sizeof(*sa))
-}
+func (sa *SockaddrIn) memory() []byte { return bytesOf(sa) }
 
-func (sa *SockaddrUn) memory() []byte {
-	if sa == nil {
-		return nil
-	}
-	return unsafe.Slice((*byte)(unsafe.Pointer(sa)), unsafe.Sizeof(*sa))
-}
+func (sa *SockaddrIn6) memory() []byte { return bytesOf(sa) }
+
+func (sa *SockaddrUn) memory() []byte { return bytesOf(sa) }
 
 // The text of an address is that of netip, such as 127.0.0.1:9877, if that text is complete;
 // otherwise it is the bytes, without the zeros at the end.

@@ -87,7 +87,7 @@ func setKept(values []keptValue) error {
 func (v *keptVar) inMemory() []byte {
 	value := reflect.ValueOf(v.pointer).Elem()
 	t := value.Type()
-	if flat(t) || value.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0 {
+	if flat(t) || flatSlice(t) {
 		return memory(value)
 	}
 	return nil

@@ -103,7 +103,7 @@ func valueText(pointer any) (string, error) {
 		return quote(v.String())
 	case t == reflect.TypeFor[error]():
 		return errorText(v)
-	case v.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0:
+	case flatSlice(t):
 		if v.IsNil() {
 			return "nil", nil
 		}
@@ -172,7 +172,7 @@ func setMemory(v reflect.Value, bytes string) error {
 	switch {
 	case v.Kind() == reflect.String:
 		v.SetString(bytes)
-	case v.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0:
+	case flatSlice(t):
 		n := len(bytes) / int(t.Elem().Size())
 		v.Set(reflect.MakeSlice(t, n, n))
 		if copy(memory(v), bytes) != len(bytes) {
@@ -192,6 +192,11 @@ func memory(v reflect.Value) []byte {
 		return unsafe.Slice((*byte)(v.UnsafePointer()), v.Len()*int(v.Type().Elem().Size()))
 	}
 	return unsafe.Slice((*byte)(v.Addr().UnsafePointer()), v.Type().Size())
+}
+
+// flatSlice tells whether a type is that of slices whose elements are flat.
+func flatSlice(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && flat(t.Elem()) && t.Elem().Size() > 0
 }
 
 // flat tells whether a variable of a type holds its whole value in its own memory, without
