@@ -67,7 +67,7 @@ func TestMain(m *testing.M) {
 // run runs the tests, and the benchmarks after them, all on one host.
 func run(m *testing.M) (status int) {
 	if !isSet("test.parallel") {
-		flag.Set("test.parallel", strconv.Itoa(4*runtime.NumCPU())) // they wait, most of the time
+		flag.Set("test.parallel", strconv.Itoa(8*runtime.NumCPU())) // they wait, most of the time
 	}
 	bench := flag.Lookup("test.bench").Value.String()
 	flag.Set("test.bench", "")
@@ -346,7 +346,7 @@ func await(t testing.TB, what string, reached func() bool) {
 			tree, _ := exec.Command("ps", "-eo", "pid,ppid,stat,wchan:20,args", "--forest").Output()
 			t.Fatalf("waited 60 seconds in vain: %s\n%s", what, tree)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(2 * time.Millisecond)
 	}
 }
 
