@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp/sys"
@@ -13,7 +14,12 @@ import (
 
 // In C, my_read has one static buffer for all descriptors, so it mixes up the lines
 // of two connections. Here each descriptor has a buffer of its own.
-var readBufs sync.Map // from descriptor to *bufio.Reader
+var readBufs sync.Map // from descriptor to *readBuf
+
+type readBuf struct {
+	*bufio.Reader
+	ahead atomic.Int64 // how many bytes it holds between two calls of Readline
+}
 
 func init() {
 	sys.AtClose(func(fd int) { readBufs.Delete(fd) })
@@ -24,7 +30,7 @@ func init() {
 func buffered() int {
 	bytes := Stdin.Buffered()
 	readBufs.Range(func(_, rl any) bool {
-		bytes += rl.(*bufio.Reader).Buffered()
+		bytes += int(rl.(*readBuf).ahead.Load())
 		return true
 	})
 	return bytes
@@ -66,12 +72,14 @@ func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 // including NUL. Readline reads up to MAXLINE bytes ahead, so do not mix it with sys.Read,
 // select or poll. On error it prints "readline error" and the error's text, and exits.
 func Readline(fd int, ptr *[]byte, maxlen int) int {
-	rl, ok := readBufs.Load(fd)
+	found, ok := readBufs.Load(fd)
 	if !ok {
-		rl, _ = readBufs.LoadOrStore(fd, bufio.NewReaderSize(myRead(fd), MAXLINE))
+		found, _ = readBufs.LoadOrStore(fd, &readBuf{Reader: bufio.NewReaderSize(myRead(fd), MAXLINE)})
 	}
-	if err := readline(rl.(*bufio.Reader), ptr, maxlen); err != nil {
+	rl := found.(*readBuf)
+	if err := readline(rl.Reader, ptr, maxlen); err != nil {
 		ErrSys(err, "readline error")
 	}
+	rl.ahead.Store(int64(rl.Buffered()))
 	return len(*ptr)
 }

@@ -24,7 +24,7 @@ type call struct {
 
 	accepts bool // it waits for a client
 	bytes   int  // how many it has read
-	reads   bool // it counts against the bound of what main reads on its way to Fork
+	reads   bool // it is one of those of which the path keeps only so many, see maxReads
 	skips   bool // a child on its way does nothing, unless the parent's call has failed
 }
 
@@ -54,7 +54,8 @@ func (c *call) on(fd int) *call {
 	return c
 }
 
-// reading marks a call that counts against the bound of what main reads, such as read(2).
+// reading marks a call that asks how things stand outside the process, such as read(2),
+// select(2) or time(2). A loop may make it without end, so it counts against maxReads.
 func (c *call) reading() *call {
 	c.reads = true
 	return c
@@ -65,7 +66,7 @@ func (c *call) opened(fd int, err error) (int, error) {
 	if err != nil {
 		fd = -1
 	} else {
-		closed(fd) // main may have closed that of this number with unix.Close
+		forgetDescriptor(fd) // main may have closed that of this number with unix.Close
 		c.open = append(c.open, fd)
 	}
 	return fd, err
@@ -93,16 +94,17 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 		return c.retraced(at, out)
 	}
 	waitHandlers()
-	insideOnce := mainDoes.Load() != idle
+	inside := insideOnce()
 	result, err := -1, error(errPanicked) // unless do returns
 	defer func() {
 		value := recover()
 		switch {
-		case value != nil && !insideOnce: // in Once
+		case inside:
+		case value != nil: // the function that Once calls has panicked
 			text := fmt.Sprint(value)
-			c.remembered(at, -1, errPanicked, []any{&text})
-		case !insideOnce:
-			c.remembered(at, result, err, out)
+			c.record(at, -1, errPanicked, []any{&text})
+		default:
+			c.record(at, result, err, out)
 		}
 		if value != nil {
 			panic(value)
@@ -110,15 +112,18 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 	}()
 	result, err = c.made(do)
 	waitHandlers()
-	if insideOnce { // Once is a step itself
+	if inside { // Once is a step itself
 		path.opening = append(path.opening, c.open...)
 	}
 	return result, err
 }
 
 // errPanicked is the error that the path has for a function that has panicked in Once. In the
-// child, Once panics with the text of the same value.
-const errPanicked = unix.ECANCELED
+// child, Once panics with the text of the same value. The kernel's errors end at 4095.
+const errPanicked unix.Errno = 4096
+
+// insideOnce tells whether main is in the function that Once calls.
+func insideOnce() bool { return mainDoes.Load() != idle }
 
 // filling replays a call that fills a buffer, and the variables to which out points.
 func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, error) {
@@ -137,8 +142,8 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 // success, and the path does not need the call; if it fails, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	c.skips = true
-	if path.beyond.Load() && undisturbed() {
-		return do()
+	if path.beyond.Load() && undisturbed() { // where main has been need not be known: that saves time
+		return c.made(do)
 	}
 	at := here()
 	retracing := path.retracing.Load()
@@ -154,15 +159,15 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 		return success, nil
 	}
 	waitHandlers()
-	insideOnce := mainDoes.Load() != idle
+	inside := insideOnce()
 	result, err := c.made(do)
 	waitHandlers()
 	switch {
-	case insideOnce:
+	case inside:
 	case err == nil && result == success && !handlersMayHaveChangedKept():
 		path.skipped.Add(1)
 	default:
-		c.remembered(at, result, err, nil)
+		c.record(at, result, err, nil)
 	}
 	return result, err
 }
@@ -170,35 +175,51 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 // handlersMayHaveChangedKept tells whether there are kept variables and a handler has returned
 // since the last step.
 func handlersMayHaveChangedKept() bool {
-	return len(kept.places) > 0 && returned.Load() != path.returned
+	return len(kept.places) > 0 && handlersReturned.Load() != path.handlersReturned
 }
 
-// done is skipped for a call that returns nothing but an error.
-func (c *call) done(do func() error) error {
+// skippedErr is skipped for a call that returns nothing but an error.
+func (c *call) skippedErr(do func() error) error {
 	_, err := c.skipped(0, func() (int, error) { return 0, do() })
 	return err
 }
 
-// remembered adds the call to the path.
-func (c *call) remembered(at place, result int, err error, out []any) {
-	s := &step{at: at, result: result, open: c.open, accepts: c.accepts && !(c.reads && err != nil), reads: c.reads, ahead: readAhead() > 0}
-	path.returned = returned.Load()
+// accepted tells whether the call has got a client. An accept that has failed counts too,
+// because it ends a round of a server's loop; a receive that has failed may be one of many that
+// wait for the same datagram.
+func (c *call) accepted(err error) bool { return c.accepts && (err == nil || !c.reads) }
+
+// waitedInVain tells whether the call was to read or to wait for input, and there was none.
+func (c *call) waitedInVain(result int, err error) bool {
+	return c.reads && (err != nil || c.does == sleep && result == 0)
+}
+
+// record adds the call to the path.
+func (c *call) record(at place, result int, err error, out []any) {
+	s := &step{at: at, result: result, errno: errnoOf(err), open: c.open, reads: c.reads, bytes: c.bytes}
+	s.accepts = c.accepted(err)
+	s.idle = c.waitedInVain(result, err)
+	s.unread = readAhead() > 0
+	path.handlersReturned = handlersReturned.Load()
 	if c.skips {
 		s.after = path.skipped.Load()
 	}
-	s.errno = errnoOf(err)
+	if s.accepts {
+		path.reads, path.data = 0, 0
+		path.beyond.Store(false)
+	}
 	if c.reads {
 		if path.beyond.Load() {
 			return
 		}
-		s.lost = !countRead(c.bytes)
+		s.lost = !countRead(s)
 	}
 	s.call = c.String()
 	var why error
 	if !s.lost {
 		s.values, why = valuesText(out...)
 	}
-	if why != nil && c.reads { // more than a child can be given
+	if why != nil && c.reads { // it is more than a child can be given
 		s.lost = true
 		path.beyond.Store(true)
 		why = nil
@@ -209,7 +230,7 @@ func (c *call) remembered(at place, result int, err error, out []any) {
 	if why != nil {
 		Fatal("fork error: %v, as %s asks", why, at.inner())
 	}
-	remember(s)
+	appendStep(s)
 }
 
 // isAhead tells whether the next step of the parent's path is this call.
@@ -223,25 +244,30 @@ func (c *call) isAhead(at place) bool {
 
 // retraced takes the next step of the parent's path, which must be this call.
 func (c *call) retraced(at place, out []any) (int, error) {
-	if len(path.ahead) == 0 {
-		c.differs(at, "at its end", "")
+	if len(path.ahead) == 0 { // nobody but main may have written the path
+		Fatal("fork error: the path ends before the child's %s at %s", c, at.inner())
 	}
 	s := path.ahead[0]
 	if s.at != at || s.call != c.String() {
 		c.differs(at, s.line, s.call)
 	}
 	path.ahead = path.ahead[1:]
-	ahead := readAhead() > 0
+	result, failed := s.outcome()
+	s.accepts = c.accepted(failed)
+	s.reads = c.reads
+	s.idle = c.waitedInVain(result, failed)
+	s.unread = readAhead() > 0
 	path.skipped.Store(0)
 	for _, fd := range s.open {
-		closed(fd)
+		forgetDescriptor(fd)
 	}
+	path.Lock()
 	path.taken = append(path.taken, s)
 	own(s)
-	if s.errno == errPanicked {
-		text := ""
-		setValues(s.values, &text)
-		panic(text)
+	path.Unlock()
+	text := ""
+	if failed == errPanicked {
+		out = []any{&text}
 	}
 	err := setValues(s.values, out...)
 	if err == nil {
@@ -250,9 +276,10 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	if err != nil {
 		Fatal("fork error: the child cannot be given what %s returned at %s: %v", s.call, s.line, err)
 	}
-	s.accepts = c.accepts && !(c.reads && s.errno != 0) // no datagram, no client
-	s.reads, s.ahead = c.reads, ahead
-	return s.returned()
+	if failed == errPanicked {
+		panic(text)
+	}
+	return result, failed
 }
 
 // errnoOf returns the number of an error, or 0 if it is not one of the kernel's.
@@ -261,7 +288,8 @@ func errnoOf(err error) unix.Errno {
 	return errno
 }
 
-func (s *step) returned() (int, error) {
+// outcome returns what the call of a step has returned.
+func (s *step) outcome() (int, error) {
 	if s.errno != 0 {
 		return s.result, s.errno
 	}
@@ -311,4 +339,15 @@ func argument(arg any) string {
 		return a.String()
 	}
 	return fmt.Sprint(arg)
+}
+
+// A constant is an argument that prints without quotes.
+type constant string
+
+// result returns the result of a system call, or -1 and the error if the call has failed.
+func result(n, _ uintptr, errno unix.Errno) (int, error) {
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(n), nil
 }

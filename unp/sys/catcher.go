@@ -37,24 +37,24 @@ type catcher struct {
 // condition variable changed, it is a monitor.
 var signals struct {
 	sync.Mutex
-	catchers [1 + 64]catcher // by signal number
-	running  uint64          // the signals whose handlers run
-	blocked  uint64          // those that main blocks: their handlers wait
-	held     bool            // main forks: all handlers wait
-	off      bool            // main retraces: nothing is caught
-	runtimes ksigaction      // how the runtime catches any signal
+	catchers      [1 + 64]catcher // by signal number
+	running       uint64          // the signals whose handlers run
+	blocked       uint64          // those that main blocks: their handlers wait
+	held          bool            // main forks: all handlers wait
+	off           bool            // main retraces: nothing is caught
+	runtimeAction ksigaction      // how the runtime catches any signal
 }
 
 // changed is broadcast when running, blocked or held have changed.
 var changed = sync.NewCond(&signals)
 
 var (
-	caught   atomic.Uint64 // the signals whose catchers have started
-	returned atomic.Uint32 // how many handlers have returned
-	seen     uint32        // what returned was when main last waited for handlers
-	mainDoes atomic.Int32  // an activity
-	mainOn   atomic.Int32  // the descriptor on which main may sleep, or -1
-	waking   sync.Mutex    // held by the catcher that wakes main
+	caught           atomic.Uint64 // the signals whose catchers have started
+	handlersReturned atomic.Uint32 // how many have returned
+	seen             uint32        // what handlersReturned was when main last waited for handlers
+	mainDoes         atomic.Int32  // an activity
+	mainOn           atomic.Int32  // the descriptor on which main may sleep, or -1
+	waking           sync.Mutex    // held by the catcher that wakes main
 )
 
 // An activity is what a handler finds main doing.
@@ -76,7 +76,8 @@ func begin(does activity, on int) (end func()) {
 	}
 }
 
-func (c *catcher) ignores() bool {
+// ignores tells whether the disposition is SIG_IGN.
+func (c *catcher) ignores() bool { // Go compares no functions
 	return c.act.Handler != nil && reflect.ValueOf(c.act.Handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer()
 }
 
@@ -86,7 +87,7 @@ func (c *catcher) install(signo unix.Signal) {
 	const forChildren = SA_NOCLDSTOP | SA_NOCLDWAIT
 	switch {
 	case signals.blocked&^needed&bit(signo) != 0 || c.act.Handler != nil && !c.ignores():
-		c.kernel = signals.runtimes
+		c.kernel = signals.runtimeAction
 		c.kernel.flags &^= SA_RESTART
 		c.kernel.flags |= uint64(c.act.Flags & (forChildren | SA_RESTART | SA_RESETHAND))
 	case c.ignores():
@@ -116,7 +117,9 @@ func (c *catcher) start(signo unix.Signal) {
 }
 
 // catch calls the handler whenever the signal has arrived. The thread of catch blocks what
-// main blocks, and the signal itself, as the thread of a handler does in C.
+// main blocks, and the signal itself, as the thread of a handler does in C. It sleeps until
+// wake has the signal, and leaves pending as it is until the handler may run, because busy
+// looks there.
 func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	runtime.LockOSThread()
 	signals.Lock() // until all catchers of a new child have started: this thread may take the signal of any
@@ -124,9 +127,9 @@ func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	signals.Unlock()
 	defer c.catchOn(signo, wake)
 	for range wake {
-		ossignal.Notify(wake, signo) // returns when pending has it too
+		ossignal.Notify(wake, signo) // waits for the lock under which os/signal serves both channels
 		signals.Lock()
-		for len(c.pending) > 0 {
+		for c.isPending() {
 			if canRun(signo) {
 				<-c.pending
 				c.handle(signo)
@@ -164,7 +167,9 @@ func canRun(signo unix.Signal) bool {
 	return true
 }
 
-// handle handles a signal according to its disposition; as a rule, it calls the handler.
+// handle handles a signal according to its disposition; as a rule, it calls the handler. Its
+// caller has locked signals; handle leaves signals locked even if the handler panics or calls
+// runtime.Goexit.
 func (c *catcher) handle(signo unix.Signal) {
 	act := c.act
 	switch {
@@ -188,7 +193,7 @@ func (c *catcher) handle(signo unix.Signal) {
 			signals.Lock() // catchOn unlocks it
 			panic(value)
 		}
-		returned.Add(1)
+		handlersReturned.Add(1)
 		interruptMain(act.Flags)
 		signals.Lock()
 		signals.running &^= bit(signo)
@@ -214,8 +219,8 @@ func interruptMain(flags int) {
 	// The kernel has given the signal to another thread.
 	waking.Lock()
 	defer waking.Unlock()
-	restartAfterSigThread(false, signals.runtimes)
-	defer restartAfterSigThread(true, signals.runtimes)
+	restartAfterSigThread(false, signals.runtimeAction)
+	defer restartAfterSigThread(true, signals.runtimeAction)
 	for n := 0; interrupts(); n++ {
 		if n%tries == 0 {
 			wakeMain()
@@ -227,12 +232,12 @@ func interruptMain(flags int) {
 // wakeFrom wakes main if main sleeps in a call on this descriptor, which another goroutine has
 // closed. The kernel restarts the call, which then fails.
 func wakeFrom(fd int) {
-	if mainOn.Load() != int32(fd) {
+	if fd < 0 || mainOn.Load() != int32(fd) {
 		return
 	}
 	waking.Lock()
 	defer waking.Unlock()
-	restartAfterSigThread(true, signals.runtimes)
+	restartAfterSigThread(true, signals.runtimeAction)
 	wakeMain()
 }
 
@@ -246,7 +251,7 @@ func waitHandlers() {
 		flush()
 		signals.Lock()
 		if signals.held || !busy() {
-			seen = returned.Load()
+			seen = handlersReturned.Load()
 			signals.Unlock()
 			return
 		}
@@ -272,7 +277,7 @@ func busy() bool {
 		return true
 	}
 	for ready := caught.Load() &^ signals.blocked; ready != 0; ready &= ready - 1 {
-		if len(signals.catchers[1+bits.TrailingZeros64(ready)].pending) > 0 {
+		if signals.catchers[1+bits.TrailingZeros64(ready)].isPending() {
 			return true
 		}
 	}
@@ -314,7 +319,7 @@ func block(set uint64) (old uint64) {
 	defer begin(brief, -1)()
 	signals.Lock()
 	defer signals.Unlock()
-	set &^= bit(unix.SIGURG) // becomeFirst may have blocked it
+	set &^= bit(unix.SIGURG) | reserved // becomeFirst may have blocked SIGURG
 	old = signals.blocked
 	for signals.running&set&^old != 0 {
 		changed.Wait()
@@ -333,7 +338,7 @@ func block(set uint64) (old uint64) {
 // exceptions: at its default it interrupts nothing. From then on, the signals in the set
 // ignored are ignored.
 func atDefault(ignored uint64) {
-	rtSigaction(unix.SIGURG, nil, &signals.runtimes)
+	rtSigaction(unix.SIGURG, nil, &signals.runtimeAction)
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		if needed&bit(signo) == 0 {
 			rtSigaction(signo, &ksigaction{}, nil)
@@ -378,6 +383,9 @@ func startCatcher(signo unix.Signal) {
 	signals.catchers[signo].start(signo)
 }
 
+// isPending tells whether the signal has arrived and its handler has not been called.
+func (c *catcher) isPending() bool { return len(c.pending) > 0 }
+
 // discard drops the signal if it is pending.
 func (c *catcher) discard() {
 	select {
@@ -386,24 +394,32 @@ func (c *catcher) discard() {
 	}
 }
 
-// ignoreForExec has the kernel ignore what is ignored, even if main blocks it, because an exec
-// sets what is caught to its default; or it undoes that.
-func ignoreForExec(begins bool) {
+// ignoreForExec has the kernel ignore the signals that are ignored and blocked, and therefore
+// caught (see install), because an exec sets what is caught to its default.
+func ignoreForExec() {
+	forIgnoredButCaught(func(signo unix.Signal, _ *ksigaction) {
+		rtSigaction(signo, &ksigaction{handler: kernelIGN}, nil)
+	})
+}
+
+// catchAgain undoes what ignoreForExec has done.
+func catchAgain() {
+	forIgnoredButCaught(func(signo unix.Signal, kernel *ksigaction) { rtSigaction(signo, kernel, nil) })
+}
+
+func forIgnoredButCaught(do func(signo unix.Signal, kernel *ksigaction)) {
 	signals.Lock()
 	defer signals.Unlock()
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		c := &signals.catchers[signo]
-		switch {
-		case !c.ignores() || c.kernel.handler == kernelIGN:
-		case begins:
-			rtSigaction(signo, &ksigaction{handler: kernelIGN}, nil)
-		default:
-			rtSigaction(signo, &c.kernel, nil)
+		if c.ignores() && c.kernel.handler != kernelIGN {
+			do(signo, &c.kernel)
 		}
 	}
 }
 
-// settle returns when no other thread is about to take one of these signals, which main blocks.
+// settle returns when no other thread is about to take one of these signals. Main's thread
+// blocks them, so the kernel gives them to one of the runtime's threads.
 func settle(set uint64) {
 	const pause, tries = 50 * time.Microsecond, 100 // a signal that every thread blocks stays pending
 	for range tries {

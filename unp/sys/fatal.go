@@ -14,8 +14,6 @@ import (
 // main, a duplicate of it.
 var messages atomic.Int32
 
-func init() { messages.Store(2) }
-
 // Fatal prints a message, formatted as by printf, and a newline on standard error, and exits
 // with status 1. The message of a child on its way to Fork is not thrown away.
 func Fatal(format string, a ...any) {

@@ -42,7 +42,7 @@ func FcntlFlock(fd uintptr, cmd int, lk *unix.Flock_t) error {
 
 // Flock is the system call flock, see flock(2). It returns the error.
 func Flock(fd, how int) error {
-	return slowly("flock", fd, how).on(fd).done(func() error { return unix.Flock(fd, how) })
+	return slowly("flock", fd, how).on(fd).skippedErr(func() error { return unix.Flock(fd, how) })
 }
 
 // Umask is the system call umask, see umask(2). It returns the previous mask.

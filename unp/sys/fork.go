@@ -38,7 +38,7 @@ func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()
 	switch {
-	case at == nowhere || mainDoes.Load() != idle:
+	case at == nowhere || insideOnce():
 		Fatal("fork error: only main can call Fork, not a signal handler, another goroutine, or Once")
 	case path.retracing.Load():
 		pid, err := c.retraced(at, nil)
@@ -66,7 +66,7 @@ func forkExec(at place, c *call) (int, error) {
 		return -1, errPrivileged
 	}
 	startCatcher(unix.SIGCHLD)
-	c.remembered(at, 0, nil, nil)
+	c.record(at, 0, nil, nil) // as the child's Fork returns 0
 	var err error
 	path.Lock()
 	defer path.Unlock()
@@ -81,6 +81,9 @@ func forkExec(at place, c *call) (int, error) {
 		last.result = -1
 		last.errno = errnoOf(err)
 	}
+	if err == errReadTooMuch {
+		last.errno = unix.E2BIG // for a later child
+	}
 	return last.result, err
 }
 
@@ -90,18 +93,17 @@ var errReadTooMuch = fmt.Errorf("main has read more than %d bytes, or more than 
 // before its main has reached the fork waits, unless the signal is at its default in the
 // parent, or is one of those that the runtime unblocks (see Limits in doc.go).
 func execute() (int, error) {
-	spare := occupyBelow(3) // then one number below 4 may be free
+	spare := occupyStandard()
 	defer closeAll(spare)
 	h := inherited
-	h.blocked = sigmask(unix.SIG_BLOCK, 0)
+	h.blocked = currentMask()
 	h.closed = 0
 	files := []uintptr{0, 1, 2}
 	for _, fd := range spare {
-		if fd < len(files) {
-			h.closed |= 1 << fd
-			files[fd] = ^uintptr(0)
-		}
+		h.closed |= 1 << fd
+		files[fd] = ^uintptr(0)
 	}
+	h.actions = actions()
 	started := environ
 	if h.environment != nil {
 		started = h.environment
@@ -112,13 +114,30 @@ func execute() (int, error) {
 	}
 	sigmask(unix.SIG_SETMASK, earlySignals(h.blocked))
 	defer sigmask(unix.SIG_SETMASK, h.blocked)
-	return syscall.ForkExec(self, args, &syscall.ProcAttr{Env: handOver(h, path.taken), Files: files})
+	pendingBefore := signals.catchers[unix.SIGCHLD].isPending()
+	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Env: handOver(h, path.taken), Files: files})
+	if err != nil && !pendingBefore {
+		dropFailedChild()
+	}
+	return pid, err
 }
 
-// occupyBelow opens a descriptor at each number below n that is free. ForkExec makes a pipe.
-// If the second descriptor of the pipe were below 4, ForkExec would move it to 4, which may be
-// open.
-func occupyBelow(n int) (taken []int) {
+// dropFailedChild drops the SIGCHLD of a process that could not execute the program, unless
+// the signal may tell of another child. In C there is no such process.
+func dropFailedChild() {
+	settle(bit(unix.SIGCHLD))
+	var info unix.Siginfo
+	unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WSTOPPED|unix.WCONTINUED|unix.WNOHANG|unix.WNOWAIT, nil)
+	if info.Signo == 0 { // no child has anything to tell
+		signals.catchers[unix.SIGCHLD].discard()
+	}
+}
+
+// occupyStandard opens a descriptor at each of the numbers 0, 1 and 2 that is free. ForkExec
+// makes a pipe, and if the second descriptor of that pipe were below 4, ForkExec would move it
+// to 4, which may be open.
+func occupyStandard() (taken []int) {
+	const n = 3
 	for {
 		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 		if err != nil {

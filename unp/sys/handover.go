@@ -29,6 +29,7 @@ type heritage struct {
 	ignored     uint64   // the signals that it found ignored
 	blocked     uint64   // the signals that main blocks
 	closed      uint64   // the standard descriptors that are closed: 1 << fd
+	actions     []action // what the parent does about signals
 	environment []string // in which the first process started; nil if it has not changed since
 }
 
@@ -40,6 +41,9 @@ var errForged = errors.New("not what Fork hands to its child")
 // handOver returns the environment of a child: the current one, with the path added.
 func handOver(h heritage, steps []*step) []string {
 	b := fmt.Appendf(nil, "name %q\ndirectory %q\nignored %x\nblocked %x\nclosed %x\n", h.name, h.directory, h.ignored, h.blocked, h.closed)
+	for _, a := range h.actions {
+		b = a.appendLine(b)
+	}
 	if h.environment != nil {
 		b = fmt.Appendf(b, "environment %d\n", len(h.environment))
 	}
@@ -123,6 +127,9 @@ func (h *heritage) setText(text string) (others string, err error) {
 	s.literal("\nclosed ")
 	h.closed = s.hex()
 	s.literal("\n")
+	for s.has("signal ") {
+		h.actions = append(h.actions, s.action())
+	}
 	if s.has("environment ") {
 		n := s.integer()
 		s.literal("\n")
@@ -204,7 +211,7 @@ func parseLine(line string, before []keptValue) (*step, error) {
 	}
 	if s.has(" kept ") {
 		var err error
-		st.kept, s.rest, err = changes(before, s.rest)
+		st.kept, s.rest, err = parseChanges(before, s.rest)
 		s.ok = s.ok && err == nil
 	}
 	if !s.ok || s.rest != "" {

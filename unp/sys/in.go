@@ -174,6 +174,3 @@ func shown(sa SA) any {
 	}
 	return constant(sa.valueText())
 }
-
-// A constant is an argument that prints without quotes.
-type constant string

@@ -139,7 +139,7 @@ func appendChanges(b []byte, before, values []keptValue) []byte {
 }
 
 // changes undoes appendChanges: it returns the values, and what follows their text.
-func changes(before []keptValue, text string) (values []keptValue, others string, err error) {
+func parseChanges(before []keptValue, text string) (values []keptValue, others string, err error) {
 	values = slices.Clone(before)
 	for strings.HasPrefix(text, "{") {
 		name, rest, _ := strings.Cut(text[1:], ": ")

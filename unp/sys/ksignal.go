@@ -26,6 +26,12 @@ const sigThread unix.Signal = 33
 // needed are the signals that the runtime needs.
 const needed = 1<<(unix.SIGSEGV-1) | 1<<(unix.SIGBUS-1) | 1<<(unix.SIGFPE-1) | 1<<(unix.SIGPROF-1) | 1<<(sigThread-1)
 
+// reserved are the signals whose disposition nobody can change, and 32, 33 and 34, which Go's
+// runtime and the C library use.
+const reserved = 1<<(unix.SIGKILL-1) | 1<<(unix.SIGSTOP-1) | 7<<(32-1)
+
+func isSignal(signo unix.Signal) bool { return 1 <= signo && signo <= 64 }
+
 func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
 
 // rtSigaction gives the kernel a disposition, and stores the previous one in *oact. Either
@@ -33,6 +39,9 @@ func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
 func rtSigaction(signo unix.Signal, act, oact *ksigaction) {
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signo), uintptr(unsafe.Pointer(act)), uintptr(unsafe.Pointer(oact)), 8, 0, 0)
 }
+
+// currentMask returns the signals that the calling thread blocks.
+func currentMask() uint64 { return sigmask(unix.SIG_BLOCK, 0) }
 
 // sigmask changes the signals that the calling thread blocks, and returns those that it
 // blocked before.
@@ -44,11 +53,11 @@ func sigmask(how int, set uint64) uint64 {
 
 // restartAfterSigThread decides whether the kernel restarts a call that sigThread interrupts,
 // and gives the signal the runtime's handler if it has none yet.
-func restartAfterSigThread(restart bool, runtimes ksigaction) {
+func restartAfterSigThread(restart bool, runtimeAction ksigaction) {
 	var act ksigaction
 	rtSigaction(sigThread, nil, &act)
 	if act.handler == kernelDFL {
-		act = runtimes
+		act = runtimeAction
 	}
 	act.flags &^= SA_RESTART
 	if restart {

@@ -12,7 +12,7 @@ import "reflect"
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno, an
 // array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or structs,
 // of up to 256 KB. With anything else Once prints a message and exits. do may call anything in
-// this package except Fork, Keep and Sigaction, so it may not call unp.Signal either. The
+// this package except Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either. The
 // child does not get what do stores in main's variables.
 func Once[T any](do func() T) (v T) {
 	briefly("Once").replayed(func() (int, error) {
@@ -40,7 +40,7 @@ func OnceFunc(do func()) {
 // argument that is not a pointer, or is nil, ends the program with a message.
 func Keep(vars ...any) {
 	at := here()
-	if at == nowhere || mainDoes.Load() != idle {
+	if at == nowhere || insideOnce() {
 		Fatal("fork error: only main can call Keep, not a signal handler, another goroutine, or Once")
 	}
 	for _, v := range vars {

@@ -15,7 +15,7 @@ type step struct {
 	at     place
 	line   string // the file and the line of the call; if it is empty, at has them
 	call   string // its name and arguments, as strace shows them
-	result int    // a descriptor, a process id, or -1
+	result int    // a descriptor, a process id or another number, or -1
 	errno  unix.Errno
 	values string      // what it has stored in variables
 	kept   []keptValue // the variables that Keep was given, when it returned
@@ -24,8 +24,10 @@ type step struct {
 
 	accepts bool // it waits for a client: a server's loop has one in each round
 	reads   bool // it counts against the bound of what main reads on its way
+	bytes   int  // how many it has read
+	idle    bool // it waited for input, and there was none
 	lost    bool // it is the first beyond that bound: what main has read then is not on the path
-	ahead   bool // main had data that it had read but not used, when it came to this step
+	unread  bool // main had data that it had read but not used, when it came to this step
 	stays   bool // for withoutFinishedRounds
 }
 
@@ -45,24 +47,21 @@ var path struct {
 	skipped    atomic.Int64  // how many calls that are skipped main has made since the last step
 	opener     map[int]*step // the step that has opened a descriptor
 	opening    []int         // the descriptors that main has opened inside Once
-	returned   uint32        // how many handlers had returned at the last step
 	due        int           // how many steps there may be before finished rounds are forgotten
+
+	handlersReturned uint32 // how many there were at the last step
 
 	reads, data int         // since the last accept
 	beyond      atomic.Bool // they are beyond the bound
 }
 
-// remember adds a step to the path.
-func remember(s *step) {
+// appendStep adds a step to the path.
+func appendStep(s *step) {
 	path.Lock()
 	defer path.Unlock()
 	s.open = append(s.open, path.opening...)
 	path.opening = nil
 	path.skipped.Store(0)
-	if s.accepts {
-		path.reads, path.data = 0, 0
-		path.beyond.Store(false)
-	}
 	path.taken = append(path.taken, s)
 	own(s)
 	if len(path.taken) >= path.due {
@@ -88,53 +87,80 @@ func own(s *step) {
 	}
 }
 
-// countRead counts a call that reads, and tells whether it is within the bound. Beyond the
-// bound, the path drops what main has read since its last accept.
-func countRead(bytes int) bool {
+// countRead counts a step that reads, and tells whether it is within the bound. Beyond the
+// bound, the path forgets the idle rounds of a server's loop and, if that is not enough, drops
+// what main has read since its last accept.
+func countRead(s *step) bool {
 	path.reads++
-	path.data += bytes
+	path.data += s.bytes
 	if path.reads <= maxReads && path.data <= maxData {
 		return true
 	}
 	path.Lock()
 	defer path.Unlock()
-	round := 1 + lastIndex(path.taken, func(s *step) bool { return s.accepts })
-	rest := slices.DeleteFunc(path.taken[round:], func(s *step) bool { return s.reads })
-	path.taken = path.taken[:round+len(rest)]
+	path.taken = withoutFinishedRounds(path.taken, true)
+	round := sinceAccept(path.taken)
+	path.reads, path.data = 1, s.bytes
+	for _, earlier := range path.taken[round:] {
+		if earlier.reads {
+			path.reads++
+			path.data += earlier.bytes
+		}
+	}
+	if path.reads <= maxReads && path.data <= maxData {
+		return true
+	}
+	if !s.accepts {
+		rest := slices.DeleteFunc(path.taken[round:], func(s *step) bool { return s.reads })
+		path.taken = path.taken[:round+len(rest)]
+	}
 	path.beyond.Store(true)
 	return false
 }
 
-func lastIndex(steps []*step, is func(*step) bool) int {
+// sinceAccept returns the index of the first step after the last accept.
+func sinceAccept(steps []*step) int {
 	for i, s := range slices.Backward(steps) {
-		if is(s) {
-			return i
+		if s.accepts {
+			return i + 1
 		}
 	}
-	return -1
+	return 0
 }
 
 // atClose are the functions that AtClose was given.
 var atClose []func(fd int)
 
-// buffered are the functions that ReadAhead was given.
-var buffered []func() int
+// AtClose registers f, which is then called with each descriptor that [Close] closes. It is
+// also called with each new descriptor, because main may have closed an earlier one of the
+// same number by other means.
+func AtClose(f func(fd int)) { atClose = append(slices.Clip(atClose), f) }
+
+// readAheads are the functions that ReadAhead was given.
+var readAheads []func() int
+
+// ReadAhead registers f, which returns how many bytes main has read ahead and not yet used.
+// This package calls f before it forgets a round of a server's loop, because it forgets a
+// round only if main has used all that it has read. Goroutines may call f at the same time.
+func ReadAhead(f func() int) { readAheads = append(slices.Clip(readAheads), f) }
 
 // readAhead returns how many bytes main has read but not used.
 func readAhead() (bytes int) {
-	for _, f := range buffered {
+	for _, f := range readAheads {
 		bytes += f()
 	}
 	return bytes
 }
 
-// closed notes that a descriptor is closed, or that its number is about to get another file.
-func closed(fd int) {
+// forgetDescriptor notes that a descriptor is closed, or that its number is about to get
+// another file.
+func forgetDescriptor(fd int) {
 	for _, f := range atClose {
 		f(fd)
 	}
 	path.Lock()
 	defer path.Unlock()
+	path.opening = slices.DeleteFunc(path.opening, func(open int) bool { return open == fd })
 	s := path.opener[fd]
 	if s != nil {
 		s.open = slices.DeleteFunc(s.open, func(open int) bool { return open == fd })
@@ -145,17 +171,18 @@ func closed(fd int) {
 // forgetRounds forgets the finished rounds of a server's loop, so that the path does not
 // grow with the number of clients.
 func forgetRounds() {
-	path.taken = withoutFinishedRounds(path.taken)
+	path.taken = withoutFinishedRounds(path.taken, false)
 	path.due = 2*len(path.taken) + 64
 }
 
 // withoutFinishedRounds deletes the finished rounds of a loop whose steps a later round has
 // repeated. A round is the steps that main takes from a place until it reaches that place
-// again, with an accept among them. A round is finished if all the descriptors that it has
-// opened are closed, and if, both before it and after it, main had used all that it had read.
-// The last step from each place stays, so that every variable that a call sets has its last
-// value, except those that hold what the path has dropped (see countRead).
-func withoutFinishedRounds(steps []*step) []*step {
+// again, with an accept among them or, if idleToo is set, an idle step. A round is finished if
+// all the descriptors that it has opened are closed, and if, both before it and after it, main
+// had used all that it had read. The last step from each place stays, so that every variable
+// that a call sets has its last value, except those that hold what the path has dropped (see
+// countRead).
+func withoutFinishedRounds(steps []*step, idleToo bool) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {
 		last[s.at] = s
@@ -163,12 +190,12 @@ func withoutFinishedRounds(steps []*step) []*step {
 	for _, s := range steps {
 		s.stays = last[s.at] == s && !s.lost || len(s.open) > 0
 	}
-	return shortened(steps)
+	return shortened(steps, idleToo)
 }
 
 // shortened deletes the finished rounds of the outermost loop and, in each round that stays,
 // those of the inner loops.
-func shortened(steps []*step) []*step {
+func shortened(steps []*step, idleToo bool) []*step {
 	head := firstThatRepeats(steps)
 	if head < 0 {
 		return steps
@@ -181,11 +208,11 @@ func shortened(steps []*step) []*step {
 			end = len(rest)
 		}
 		round, others := rest[:end], rest[end:]
-		if len(others) > 0 && !others[0].ahead && finished(round) {
-			others[0].after = round[0].after
+		if len(others) > 0 && !others[0].unread && finished(round, idleToo) {
+			others[0].after = round[0].after // it follows the step that round[0] has followed
 		} else {
 			stay = append(stay, round[0])
-			stay = append(stay, shortened(round[1:])...)
+			stay = append(stay, shortened(round[1:], idleToo)...)
 		}
 		rest = others
 	}
@@ -202,16 +229,16 @@ func firstThatRepeats(steps []*step) int {
 	return slices.IndexFunc(steps, func(s *step) bool { return times[s.at] > 1 })
 }
 
-func finished(round []*step) bool {
-	if round[0].ahead {
+func finished(round []*step, idleToo bool) bool {
+	if round[0].unread {
 		return false
 	}
-	accepted := false
+	ended := false
 	for _, s := range round {
 		if s.stays {
 			return false
 		}
-		accepted = accepted || s.accepts
+		ended = ended || s.accepts || idleToo && s.idle
 	}
-	return accepted
+	return ended
 }

@@ -28,7 +28,7 @@ func TestWithoutFinishedRounds(t *testing.T) {
 		{"accepts in a loop of each round", "s+ o A A A f o A A A+ f", "s+ o A+ f"},
 		{"a loop before", "p p p p s+ A f A+ f", "p p p p s+ A+ f"},
 	} {
-		if got := notation(withoutFinishedRounds(steps(c.path))); got != c.want {
+		if got := notation(withoutFinishedRounds(steps(c.path), false)); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -68,7 +68,7 @@ func TestStepsAfterForgottenRounds(t *testing.T) {
 		s.kept = []keptValue{{"n", string(rune('0' + i))}}
 		s.after = int64(i)
 	}
-	list = withoutFinishedRounds(list)
+	list = withoutFinishedRounds(list, false)
 	if notation(list) != "s+ A+ f" || list[0].kept[0].text != "0" || list[1].kept[0].text != "5" || list[1].after != 1 {
 		t.Errorf("%s, kept %v and %v, after %d", notation(list), list[0].kept, list[1].kept, list[1].after)
 	}

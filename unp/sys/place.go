@@ -18,9 +18,13 @@ type place uint64
 // nowhere is the place of a call that a handler or another goroutine makes.
 const nowhere place = 0
 
-// text is an address in the program. The others are counted from it, because the program may
+// anchor is an address in the program. The others are counted from it, because the program may
 // be at a different address in each process.
-var text, _, _, _ = runtime.Caller(0)
+var anchor, _, _, _ = runtime.Caller(0)
+
+// program is more than the size of any program, in bytes: what is farther away from anchor is
+// on the heap, or in a plugin, which has an address of its own.
+const program = 1 << 31
 
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
@@ -87,7 +91,6 @@ func isMain(pcs []uintptr) bool {
 // hash returns the 64-bit FNV-1a hash of a stack.
 func hash(pcs []uintptr) place {
 	const offset, prime = 14695981039346656037, 1099511628211
-	const program = 1 << 31 // bytes: what is farther away is a plugin, which has an address of its own
 	h := uint64(offset)
 	add := func(n uint64) {
 		for range 4 {
@@ -96,7 +99,7 @@ func hash(pcs []uintptr) place {
 		}
 	}
 	for _, pc := range pcs {
-		distance := int64(pc - text)
+		distance := int64(pc - anchor)
 		if distance > program || distance < -program {
 			f := runtime.FuncForPC(pc - 1)
 			for _, c := range []byte(f.Name()) {
@@ -126,7 +129,7 @@ func (at place) inner() string {
 
 func lineOf(stack []uintptr) string {
 	const most = 5 // callers
-	this := runtime.FuncForPC(text).Name()
+	this := runtime.FuncForPC(anchor).Name()
 	sys := this[:strings.LastIndex(this, "/")+len("/sys.")]
 	unp := strings.TrimSuffix(sys, "/sys.") + "."
 	frames := runtime.CallersFrames(stack)

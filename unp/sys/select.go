@@ -20,16 +20,16 @@ func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 	if nfd > unix.FD_SETSIZE {
 		return -1, unix.EINVAL
 	}
-	c := asleep("select", nfd, set(r), set(w), set(e)).reading()
+	c := asleep("select", nfd, shownSet(r), shownSet(w), shownSet(e)).reading()
 	return c.replayed(func() (int, error) {
 		if timeout == nil {
 			return unix.Pselect(nfd, r, w, e, nil, nil)
 		}
-		left := unix.NsecToTimespec(timeout.Nano())
+		left := unix.Timespec{Sec: timeout.Sec + timeout.Usec/1e6, Nsec: timeout.Usec % 1e6 * 1e3}
 		// not unix.Pselect, which does not tell what is left
 		n, err := result(unix.Syscall6(unix.SYS_PSELECT6, uintptr(nfd), uintptr(unsafe.Pointer(r)), uintptr(unsafe.Pointer(w)),
 			uintptr(unsafe.Pointer(e)), uintptr(unsafe.Pointer(&left)), 0))
-		*timeout = unix.NsecToTimeval(left.Nano())
+		*timeout = unix.Timeval{Sec: left.Sec, Usec: left.Nsec / 1e3}
 		return n, err
 	}, setsOut(r, w, e, timeout)...)
 }
@@ -43,15 +43,18 @@ func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix
 	if nfd > unix.FD_SETSIZE {
 		return -1, unix.EINVAL
 	}
-	c := asleep("pselect6", nfd, set(r), set(w), set(e)).reading()
+	if sigmask != nil && !onMain() {
+		Fatal("pselect error: only main can call Pselect with a mask, not a signal handler or another goroutine")
+	}
+	c := asleep("pselect6", nfd, shownSet(r), shownSet(w), shownSet(e)).reading()
 	return c.replayed(func() (int, error) {
 		if sigmask == nil {
 			return unix.Pselect(nfd, r, w, e, timeout, nil)
 		}
-		before := returned.Load()
+		before := handlersReturned.Load()
 		return whileBlocking(sigmask.Val[0], func(mask unix.Sigset_t) (int, error) {
 			waitHandlers()
-			if returned.Load() == before {
+			if handlersReturned.Load() == before {
 				return unix.Pselect(nfd, r, w, e, timeout, &mask)
 			}
 			return readyOrInterrupted(nfd, r, w, e)
@@ -68,7 +71,7 @@ func Poll(fds []unix.PollFd, timeout int) (int, error) {
 	for _, fd := range fds {
 		fmt.Fprintf(&events, "{%d %#x}", fd.Fd, fd.Events)
 	}
-	after := fds
+	after := fds // for which a child makes new memory
 	n, err := asleep("poll", constant("["+events.String()+"]")).reading().replayed(func() (int, error) {
 		return unix.Poll(fds, timeout)
 	}, &after)
@@ -100,8 +103,8 @@ func readyOrInterrupted(nfd int, r, w, e *unix.FdSet) (int, error) {
 	return n, err
 }
 
-// set returns a set of descriptors as an argument of a call.
-func set(fds *unix.FdSet) any {
+// shownSet is a set of descriptors as an argument of a call.
+func shownSet(fds *unix.FdSet) any {
 	if fds == nil {
 		return nil
 	}

@@ -15,13 +15,12 @@ import (
 // the error: EINVAL for setting SIGKILL or SIGSTOP, and for any number that is no signal or is
 // 32, 33 or 34. A child on its way to Fork sets the disposition again.
 func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
-	const threads = 32 // to 34: Go's runtime and the C library use them
-	never := signo == unix.SIGKILL || signo == unix.SIGSTOP
-	if signo < 1 || signo > 64 || never && act != nil || threads <= signo && signo <= threads+2 {
+	onlyLooks := act == nil && (signo == unix.SIGKILL || signo == unix.SIGSTOP)
+	if !isSignal(signo) || reserved&bit(signo) != 0 && !onlyLooks {
 		return unix.EINVAL
 	}
 	if onMain() {
-		if mainDoes.Load() != idle {
+		if insideOnce() {
 			Fatal("signal error: main cannot call Sigaction inside Once, because a child would not call it")
 		}
 		waitHandlers() // a signal that has already arrived is for the previous handler
@@ -32,6 +31,7 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 	was := c.act
 	if act != nil {
 		c.act = *act
+		rememberHandler(act.Handler)
 		c.install(signo)
 		if c.ignores() {
 			c.discard()
@@ -56,11 +56,11 @@ func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	}
 	_, err := briefly("rt_sigprocmask", how).replayed(func() (int, error) {
 		if onMain() {
-			settle(sigmask(unix.SIG_BLOCK, 0))
+			settle(currentMask())
 		}
 		err := unix.PthreadSigmask(how, set, &old)
 		if onMain() {
-			block(sigmask(unix.SIG_BLOCK, 0))
+			block(currentMask())
 		}
 		return 0, err
 	}, &old.Val[0])
@@ -81,7 +81,7 @@ func Sigsuspend(mask *unix.Sigset_t) error {
 	if onMain() {
 		waitHandlers() // those of the signals that have arrived before do not end it
 	}
-	return suspend("sigsuspend", mask.Val[0], returned.Load())
+	return suspend("sigsuspend", mask.Val[0], handlersReturned.Load())
 }
 
 // suspend waits until more handlers than before have returned. In the meantime main blocks the
@@ -92,7 +92,7 @@ func suspend(name string, set uint64, before uint32) error {
 	}
 	_, err := asleep(name).replayed(func() (int, error) {
 		return whileBlocking(set, func(mask unix.Sigset_t) (int, error) {
-			for waitHandlers(); returned.Load() == before; waitHandlers() {
+			for waitHandlers(); handlersReturned.Load() == before; waitHandlers() {
 				unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&mask)), unsafe.Sizeof(mask.Val[0]), 0)
 			}
 			return -1, unix.EINTR
@@ -114,9 +114,16 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 	return result, err
 }
 
-// Kill is the system call kill, see kill(2). It returns the error.
+// Kill is the system call kill, see kill(2). It returns the error. A signal that a handler sends
+// to its own process arrives before Kill returns, as in C, unless the handler's thread blocks it.
 func Kill(pid int, signo unix.Signal) error {
-	return briefly("kill", pid, int(signo)).done(func() error { return unix.Kill(pid, signo) })
+	return briefly("kill", pid, int(signo)).skippedErr(func() error {
+		toItself := pid == unix.Getpid() && isSignal(signo) && currentMask()&bit(signo) == 0
+		if toItself && !onMain() { // or the kernel would choose another thread
+			return unix.Tgkill(pid, unix.Gettid(), signo)
+		}
+		return unix.Kill(pid, signo)
+	})
 }
 
 // Sigemptyset empties a set, see sigsetops(3).
@@ -128,7 +135,7 @@ func Sigfillset(set *unix.Sigset_t) { *set = unix.Sigset_t{Val: [16]uint64{^uint
 // Sigaddset puts a signal into a set, see sigsetops(3). For a number that is no signal it
 // returns EINVAL.
 func Sigaddset(set *unix.Sigset_t, signo unix.Signal) error {
-	if signo < 1 || signo > 64 {
+	if !isSignal(signo) {
 		return unix.EINVAL
 	}
 	set.Val[0] |= bit(signo)
@@ -138,7 +145,7 @@ func Sigaddset(set *unix.Sigset_t, signo unix.Signal) error {
 // Sigdelset takes a signal out of a set, see sigsetops(3). For a number that is no signal it
 // returns EINVAL.
 func Sigdelset(set *unix.Sigset_t, signo unix.Signal) error {
-	if signo < 1 || signo > 64 {
+	if !isSignal(signo) {
 		return unix.EINVAL
 	}
 	set.Val[0] &^= bit(signo)
@@ -147,5 +154,5 @@ func Sigdelset(set *unix.Sigset_t, signo unix.Signal) error {
 
 // Sigismember tells whether a signal is in a set, see sigsetops(3).
 func Sigismember(set *unix.Sigset_t, signo unix.Signal) bool {
-	return 1 <= signo && signo <= 64 && set.Val[0]&bit(signo) != 0
+	return isSignal(signo) && set.Val[0]&bit(signo) != 0
 }

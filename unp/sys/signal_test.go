@@ -90,14 +90,14 @@ func TestSignalDisposition(t *testing.T) {
 			handler uint64
 			flags   uint64
 		}{
-			{Signal, two, "one", signals.runtimes.handler, restart},
-			{SignalIntr, one, "two", signals.runtimes.handler, 0},
+			{Signal, two, "one", signals.runtimeAction.handler, restart},
+			{SignalIntr, one, "two", signals.runtimeAction.handler, 0},
 			{Signal, SIG_IGN, "one", 1, 0},
 			{Signal, SIG_DFL, "SIG_IGN", 0, 0},
-			{SignalIntr, two, "SIG_DFL", signals.runtimes.handler, 0},
+			{SignalIntr, two, "SIG_DFL", signals.runtimeAction.handler, 0},
 			{Signal, SIG_DFL, "two", 0, 0},
 			{SignalIntr, SIG_IGN, "SIG_DFL", 1, 0},
-			{Signal, one, "SIG_IGN", signals.runtimes.handler, restart},
+			{Signal, one, "SIG_IGN", signals.runtimeAction.handler, restart},
 		} {
 			if was := name(step.set(signo, step.fn)); was != step.was {
 				t.Errorf("signal %d was %s, want %s", signo, was, step.was)

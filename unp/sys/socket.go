@@ -11,6 +11,10 @@ import (
 
 // <sys/socket.h>
 
+// Each function describes its system call (briefly, slowly or asleep, by what can interrupt it)
+// and makes it: replayed, if main needs the result, or skipped, if success is all that main
+// needs to know. See call.go.
+
 // Socket is the system call socket, see socket(2). It returns the descriptor, or -1 and the
 // error. It drops the flag SOCK_CLOEXEC: Fork starts its child by exec, and the child would
 // lose the socket.
@@ -55,7 +59,7 @@ func Connect(fd int, sa SA, salen Socklen) error {
 
 // Listen is the system call listen, see listen(2). It returns the error.
 func Listen(fd, backlog int) error {
-	return briefly("listen", fd, backlog).done(func() error { return unix.Listen(fd, backlog) })
+	return briefly("listen", fd, backlog).skippedErr(func() error { return unix.Listen(fd, backlog) })
 }
 
 // Accept is the system call accept, see accept(2). It returns the descriptor of the
@@ -97,7 +101,7 @@ func GetsockoptInt(fd, level, opt int) (int, error) {
 // SetsockoptInt is the system call setsockopt for an option that is an int, see
 // setsockopt(2). It returns the error.
 func SetsockoptInt(fd, level, opt, value int) error {
-	return briefly("setsockopt", fd, level, opt, value).done(func() error {
+	return briefly("setsockopt", fd, level, opt, value).skippedErr(func() error {
 		return unix.SetsockoptInt(fd, level, opt, value)
 	})
 }
@@ -105,7 +109,7 @@ func SetsockoptInt(fd, level, opt, value int) error {
 // SetsockoptLinger is the system call setsockopt for SO_LINGER, see socket(7); the time is
 // in seconds. It returns the error.
 func SetsockoptLinger(fd, level, opt int, l *unix.Linger) error {
-	return briefly("setsockopt", fd, level, opt).done(func() error {
+	return briefly("setsockopt", fd, level, opt).skippedErr(func() error {
 		return unix.SetsockoptLinger(fd, level, opt, l)
 	})
 }
@@ -113,19 +117,19 @@ func SetsockoptLinger(fd, level, opt int, l *unix.Linger) error {
 // SetsockoptTimeval is the system call setsockopt for an option that is a time, such as
 // SO_RCVTIMEO, see socket(7). It returns the error.
 func SetsockoptTimeval(fd, level, opt int, tv *unix.Timeval) error {
-	return briefly("setsockopt", fd, level, opt).done(func() error {
+	return briefly("setsockopt", fd, level, opt).skippedErr(func() error {
 		return unix.SetsockoptTimeval(fd, level, opt, tv)
 	})
 }
 
 // Shutdown is the system call shutdown, see shutdown(2). It returns the error.
 func Shutdown(fd, how int) error {
-	return briefly("shutdown", fd, how).done(func() error { return unix.Shutdown(fd, how) })
+	return briefly("shutdown", fd, how).skippedErr(func() error { return unix.Shutdown(fd, how) })
 }
 
 // Send is the system call send, see send(2). It returns the error.
 func Send(fd int, buf []byte, flags int) error {
-	return slowly("send", fd, len(buf), flags).on(fd).done(func() error { return unix.Send(fd, buf, flags) })
+	return slowly("send", fd, len(buf), flags).on(fd).skippedErr(func() error { return unix.Send(fd, buf, flags) })
 }
 
 // Sendto is the system call sendto, see sendto(2). It returns the number of bytes, or -1
@@ -163,14 +167,6 @@ func Recvfrom(fd int, buf []byte, flags int, sa SA, salen *Socklen) (int, error)
 // address replays a call that stores an address.
 func (c *call) address(sa SA, salen *Socklen, do func(p unsafe.Pointer, n *Socklen) (int, error)) (int, error) {
 	return c.replayed(func() (int, error) { return do(rawOut(sa, salen)) }, outOf(sa, salen)...)
-}
-
-// result returns the result of a system call, or -1 and the error if the call has failed.
-func result(n, _ uintptr, errno unix.Errno) (int, error) {
-	if errno != 0 {
-		return -1, errno
-	}
-	return int(n), nil
 }
 
 // family is an address family, which prints as strace shows it.

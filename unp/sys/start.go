@@ -39,6 +39,8 @@ func init() {
 	// main stays on the one thread whose id is the process id, so that strace without -f and
 	// ps show for that thread what they show for a C program.
 	runtime.LockOSThread()
+	messages.Store(2)
+	mainOn.Store(-1)
 	vector, _ := unix.Auxv()
 	for _, entry := range vector {
 		auxv[entry[0]] = entry[1]
@@ -74,7 +76,7 @@ func executedFile() string {
 	if name == 0 {
 		return ""
 	}
-	return unix.BytePtrToString(*(**byte)(unsafe.Pointer(&name)))
+	return unix.BytePtrToString(*(**byte)(unsafe.Pointer(&name))) // vet accepts no (*byte)(name)
 }
 
 // readFile reads a file of /proc. os.ReadFile would open an epoll descriptor.
@@ -104,9 +106,10 @@ func becomeFirst() {
 	inherited.directory, _ = unix.Getwd()
 	inherited.ignored = ignoredSignals()
 	atDefault(inherited.ignored)
-	block(sigmask(unix.SIG_BLOCK, 0))
+	block(currentMask())
 }
 
+// traced tells whether strace or a debugger traces this process.
 func traced() bool {
 	status, _ := readFile("/proc/self/status")
 	return !strings.Contains(string(status), "TracerPid:\t0\n")
@@ -132,6 +135,7 @@ func becomeChild(text string) {
 	if os.Getenv("UNP_PRINT") == "" {
 		silence()
 	}
+	// Not prctl, which in a trace marks where the child arrives.
 	comm, _ := unix.Open("/proc/self/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	unix.Write(comm, []byte(h.name))
 	unix.Close(comm)
@@ -186,17 +190,17 @@ func aside(fd int) int {
 // standard output and standard error. Messages of this package and of crashes still appear. If
 // no descriptor is left for /dev/null, what main prints appears again.
 func silence() {
-	out, err := aside(1), aside(2)
-	if out < 0 || err < 0 { // no descriptor is left
-		closeAll([]int{out, err})
+	out, errout := aside(1), aside(2)
+	if out < 0 || errout < 0 { // no descriptor is left
+		closeAll([]int{out, errout})
 		return
 	}
 	unix.Close(1)
 	unix.Open(os.DevNull, unix.O_WRONLY, 0) // at the lowest number, which is 1
 	unix.Dup2(1, 2)
 	stdout = out
-	messages.Store(int32(err))
-	crashes = os.NewFile(uintptr(err), "standard error")
+	messages.Store(int32(errout))
+	crashes = os.NewFile(uintptr(errout), "standard error")
 	debug.SetCrashOutput(crashes, debug.CrashOptions{})
 }
 
@@ -207,7 +211,8 @@ func speak() {
 	}
 	debug.SetCrashOutput(nil, debug.CrashOptions{})
 	unix.Dup2(stdout, 1)
-	unix.Dup2(int(messages.Swap(2)), 2)
+	unix.Dup2(int(messages.Load()), 2)
+	messages.Store(2)
 	unix.Close(stdout)
 	crashes.Close()
 	crashes = nil
@@ -241,6 +246,7 @@ func arrive() {
 		setEnvironment(environ)
 	}
 	block(inherited.blocked)
+	takeActions(inherited.actions)
 	path.retracing.Store(false)
 	startCatchers()
 	name, _ := unix.BytePtrFromString(inherited.name)
@@ -263,7 +269,7 @@ func sameProgram() error {
 	for line := range strings.Lines(string(maps)) {
 		var from, to uintptr
 		fmt.Sscanf(line, "%x-%x", &from, &to)
-		if from <= text && text < to && strings.HasSuffix(line, " "+exe+"\n") {
+		if from <= anchor && anchor < to && strings.HasSuffix(line, " "+exe+"\n") {
 			return nil
 		}
 	}

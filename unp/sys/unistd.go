@@ -2,18 +2,15 @@
 
 package sys
 
-import (
-	"slices"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // <unistd.h>
 
 // Read is the system call read, see read(2). It returns the number of bytes, 0 at the end of
 // input, or -1 and the error.
 func Read(fd int, p []byte) (int, error) {
-	if path.beyond.Load() && undisturbed() {
+	if path.beyond.Load() && undisturbed() { // the path needs no more reads: that saves time
+		defer begin(slow, fd)()
 		return unix.Read(fd, p)
 	}
 	c := slowly("read", fd, len(p)).on(fd).reading()
@@ -29,23 +26,13 @@ func Write(fd int, p []byte) (int, error) {
 // Close is the system call close, see close(2). It returns the error. If a handler closes
 // a descriptor on which main is blocked, main's call fails.
 func Close(fd int) error {
-	closed(fd)
-	return briefly("close", fd).done(func() error {
+	forgetDescriptor(fd)
+	return briefly("close", fd).skippedErr(func() error {
 		err := unix.Close(fd)
 		wakeFrom(fd)
 		return err
 	})
 }
-
-// AtClose registers f, which is then called with each descriptor that [Close] closes. It is
-// also called with each new descriptor, because main may have closed an earlier one of the
-// same number by other means.
-func AtClose(f func(fd int)) { atClose = append(slices.Clip(atClose), f) }
-
-// ReadAhead registers f, which returns how many bytes main has read ahead and not yet used.
-// This package calls f before it forgets a round of a server's loop, because it forgets a
-// round only if main has used all that it has read.
-func ReadAhead(f func() int) { buffered = append(slices.Clip(buffered), f) }
 
 // Pipe is the system call pipe, see pipe(2). It stores two descriptors, for reading and for
 // writing, in p, and returns the error.
@@ -110,13 +97,16 @@ func Setsid() (int, error) {
 // Setpgid is the system call setpgid, see setpgid(2). It returns the error. If pid is a child
 // of [Fork], it fails with EACCES, because the child has executed a program.
 func Setpgid(pid, pgid int) error {
-	return briefly("setpgid", pid, pgid).done(func() error { return unix.Setpgid(pid, pgid) })
+	return briefly("setpgid", pid, pgid).skippedErr(func() error { return unix.Setpgid(pid, pgid) })
 }
 
 // Chdir is the system call chdir, see chdir(2). It returns the error. A child on its way to
 // Fork starts where the first process was started, and changes its directory again, so that it
 // finds the files that its parent found.
 func Chdir(dir string) error {
+	if onMain() && insideOnce() {
+		Fatal("chdir error: main cannot call Chdir inside Once, because a child would not call it")
+	}
 	if path.retracing.Load() {
 		keepDirectory()
 		unix.Chdir(dir)
@@ -127,13 +117,13 @@ func Chdir(dir string) error {
 
 // Unlink is the system call unlink, see unlink(2). It returns the error.
 func Unlink(name string) error {
-	return briefly("unlink", name).done(func() error { return unix.Unlink(name) })
+	return briefly("unlink", name).skippedErr(func() error { return unix.Unlink(name) })
 }
 
 // Ftruncate is the system call ftruncate, see ftruncate(2); the length is in bytes. It
 // returns the error.
 func Ftruncate(fd int, length int64) error {
-	return briefly("ftruncate", fd, length).done(func() error { return unix.Ftruncate(fd, length) })
+	return briefly("ftruncate", fd, length).skippedErr(func() error { return unix.Ftruncate(fd, length) })
 }
 
 // Lseek is the system call lseek, see lseek(2). It returns the offset in bytes, or -1 and the
@@ -149,8 +139,8 @@ func Lseek(fd int, offset int64, whence int) (int64, error) {
 // Exec is the system call execve, see execve(2). It returns only on error.
 func Exec(argv0 string, argv, envv []string) error {
 	_, err := briefly("execve", argv0).replayed(func() (int, error) {
-		ignoreForExec(true)
-		defer ignoreForExec(false)
+		ignoreForExec()
+		defer catchAgain()
 		return -1, unix.Exec(argv0, argv, envv)
 	})
 	return err
@@ -174,7 +164,7 @@ func Sleep(seconds uint) uint {
 // sleepFor sleeps until the time has passed or a handler has returned. In the second case it
 // stores what is left of the time in *left, and returns EINTR.
 func sleepFor(left *unix.Timespec) error {
-	before := returned.Load()
+	before := handlersReturned.Load()
 	for {
 		err := unix.ClockNanosleep(unix.CLOCK_REALTIME, 0, left, left)
 		if err != unix.EINTR {
@@ -184,7 +174,7 @@ func sleepFor(left *unix.Timespec) error {
 			continue
 		}
 		waitHandlers()
-		if returned.Load() != before {
+		if handlersReturned.Load() != before {
 			return unix.EINTR
 		}
 	}
@@ -194,7 +184,7 @@ func sleepFor(left *unix.Timespec) error {
 // handler has returned since main's last call of this package, Pause returns at once. A loop
 // that calls Pause until a handler has set a variable therefore ends. Only main can call Pause;
 // strace shows it as rt_sigsuspend.
-func Pause() error { return suspend("pause", sigmask(unix.SIG_BLOCK, 0), seen) }
+func Pause() error { return suspend("pause", currentMask(), seen) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds; 0
 // cancels the previous alarm. See alarm(2). Alarm returns the number of seconds that were left

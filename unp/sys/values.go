@@ -45,10 +45,11 @@ func valuesText(pointers ...any) (string, error) {
 func setValues(text string, pointers ...any) error {
 	for i, p := range pointers {
 		if i > 0 {
-			var found bool
-			if text, found = strings.CutPrefix(text, " "); !found {
+			rest, found := strings.CutPrefix(text, " ")
+			if !found {
 				return errNoValue
 			}
+			text = rest
 		}
 		first, others := firstValue(text)
 		if err := setValue(first, p); err != nil {

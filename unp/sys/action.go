@@ -1,0 +1,153 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import (
+	"fmt"
+	"reflect"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// An action is a Sigaction_t that a child can be given. A child sets the dispositions that main
+// sets on its way, but only its parent knows those that a forgotten round, a handler,
+// SA_RESETHAND or another goroutine has set. So at its Fork a child is given them all.
+type action struct {
+	signo   unix.Signal
+	handler uint64 // as Sigaction_t has it: its address from anchor, or kernelDFL or kernelIGN
+	closure bool   // the handler has variables of its own, and handler is the address of its code
+	mask    uint64
+	flags   uint64
+}
+
+// appendLine appends an action as a line, such as
+//
+//	signal 17 handler 1a6530 mask 0 flags 10000000
+func (a action) appendLine(b []byte) []byte {
+	handler := "handler"
+	if a.closure {
+		handler = "closure"
+	}
+	return fmt.Appendf(b, "signal %d %s %x mask %x flags %x\n", a.signo, handler, a.handler, a.mask, a.flags)
+}
+
+// action takes what appendLine has appended, without its first word.
+func (s *scanner) action() (a action) {
+	n := s.integer()
+	s.ok = s.ok && isSignal(unix.Signal(n))
+	a.signo = unix.Signal(n)
+	a.closure = s.has(" closure ")
+	if !a.closure {
+		s.literal(" handler ")
+	}
+	a.handler = s.hex()
+	s.literal(" mask ")
+	a.mask = s.hex()
+	s.literal(" flags ")
+	a.flags = s.hex()
+	s.literal("\n")
+	return a
+}
+
+// handlers has the handlers that main has set on its way and that have variables of their own,
+// by the addresses of their code.
+var handlers = map[uint64]func(unix.Signal){}
+
+// rememberHandler remembers a handler that main sets on its way.
+func rememberHandler(handler func(unix.Signal)) {
+	if !path.retracing.Load() || handler == nil {
+		return
+	}
+	_, isClosure := addressOf(handler)
+	if isClosure {
+		handlers[codeOf(handler)] = handler
+	}
+}
+
+// codeOf returns the address of a function's code, from anchor.
+func codeOf(f func(unix.Signal)) uint64 { return uint64(reflect.ValueOf(f).Pointer() - anchor) }
+
+// addressOf returns the address of a function, from anchor: in the program, or, if the function
+// is a closure, on the heap.
+func addressOf(f func(unix.Signal)) (address uint64, isClosure bool) {
+	distance := int64(*(*uintptr)(unsafe.Pointer(&f)) - anchor)
+	return uint64(distance), distance > program || distance < -program
+}
+
+// functionAt returns the function at an address in the program, see addressOf.
+func functionAt(address uint64) (f func(unix.Signal)) {
+	pointer := uintptr(address) + anchor
+	return *(*func(unix.Signal))(unsafe.Pointer(&pointer))
+}
+
+// actionOf returns what a process does about a signal.
+func actionOf(signo unix.Signal) action {
+	c := &signals.catchers[signo]
+	a := action{signo: signo, mask: c.act.Mask.Val[0], flags: uint64(c.act.Flags)}
+	switch {
+	case c.act.Handler == nil:
+		a.handler = kernelDFL
+	case c.ignores():
+		a.handler = kernelIGN
+	default:
+		a.handler, a.closure = addressOf(c.act.Handler)
+	}
+	if a.closure {
+		a.handler = codeOf(c.act.Handler)
+	}
+	return a
+}
+
+// actions returns what this process does about signals, unless that is the default.
+func actions() (list []action) {
+	signals.Lock()
+	defer signals.Unlock()
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		a := actionOf(signo)
+		if a != (action{signo: signo}) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// takeActions has this process do about signals what its parent does.
+func takeActions(list []action) {
+	signals.Lock()
+	defer signals.Unlock()
+	var parents [1 + 64]action
+	for _, a := range list {
+		parents[a.signo] = a
+	}
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		a := parents[signo]
+		a.signo = signo
+		if a == actionOf(signo) {
+			continue
+		}
+		c := &signals.catchers[signo]
+		c.act = a.sigaction()
+		c.install(signo)
+	}
+}
+
+// sigaction returns the Sigaction_t of which an action was made.
+func (a action) sigaction() Sigaction_t {
+	act := Sigaction_t{Flags: int(a.flags)}
+	act.Mask.Val[0] = a.mask
+	switch {
+	case a.closure:
+		act.Handler = handlers[a.handler]
+		if act.Handler == nil {
+			Fatal("fork error: the child has not come to the Sigaction that set its parent's handler of signal %d", a.signo)
+		}
+	case a.handler == kernelDFL:
+		act.Handler = SIG_DFL
+	case a.handler == kernelIGN:
+		act.Handler = SIG_IGN
+	default:
+		act.Handler = functionAt(a.handler)
+	}
+	return act
+}
