@@ -7,7 +7,7 @@ import (
 	"tcpcliserv/unp/sys"
 )
 
-// sigChld waits for one child, although the signal may stand for several.
+// sigChld waits for one child, even if several have ended.
 //
 // Figure 5.7; lecture notes: Handling SIGCHLD Signals.
 func sigChld(signo unix.Signal) {

@@ -1,4 +1,4 @@
-// Tcpserv03 is the TCP echo server that calls accept again when a signal interrupts it;
+// Tcpserv03 is the TCP echo server that calls accept again if a signal makes it fail;
 // children that end together may leave zombies.
 //
 // Section 5.9, with the handler of Figure 5.7; lecture notes: Handling SIGCHLD Signals.
