@@ -1,13 +1,12 @@
-//go:build linux && (amd64 || arm64)
-
-// Package unp is a Go version of those library files of UNIX Network Programming, volume 1,
-// third edition, that chapter 5 uses. Each file except platform.go has the name of its C file
-// in the book's lib directory, and each function follows its C function.
+// Package unp is a Go version of the library files that chapter 5 of UNIX Network Programming
+// (volume 1, third edition) uses. Each file has the name of its C file in the book's lib
+// directory, and each function follows its C function.
 //
 // A function whose C name begins with a capital letter is a wrapper: Bind, for example, calls
 // bind. If that call fails, the wrapper prints the message of the C wrapper, a colon and the
 // error's text on standard error, and exits with status 1. Accept and Fgets try again after
-// some errors, as their comments say. Only InetPton's message has no colon and no error text.
+// some errors, as their comments say; Readline, Readn and Writen continue after EINTR, as in
+// C. Only InetPton's message has no colon and no error text.
 //
 // What C gets from the system's own headers, such as accept and struct sockaddr_in, is in
 // package sys.
@@ -22,5 +21,5 @@ const (
 	LISTENQ   = 1024 // 2nd argument to Listen: the backlog
 )
 
-// Sigfunc is a disposition: a signal handler, or sys.SIG_DFL or sys.SIG_IGN (Figure 5.6).
+// Sigfunc is a disposition: a signal handler, sys.SIG_DFL or sys.SIG_IGN (Figure 5.6).
 type Sigfunc = func(signo unix.Signal)
