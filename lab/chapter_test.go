@@ -181,7 +181,7 @@ func TestInterruptedAccept(t *testing.T) {
 	}
 }
 
-// With SA_RESTART the kernel restarts accept, and the server goes on.
+// With SA_RESTART the kernel restarts accept, and the server continues.
 func TestRestartedAccept(t *testing.T) {
 	if !onOwnHost(t) {
 		return

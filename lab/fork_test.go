@@ -708,7 +708,7 @@ func TestRenamedModule(t *testing.T) {
 
 // Where the kernel allows no further process, Fork says so and ends the server. Where
 // it allows the child but not its threads, the child's runtime says so, and the
-// server goes on. Where it allows those too, all is well.
+// server continues. Where it allows those too, all is well.
 func TestProcessLimit(t *testing.T) {
 	takesLong(t, "it makes a host for each limit")
 	needsHost(t, "it counts the processes of a user")

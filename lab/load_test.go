@@ -294,8 +294,8 @@ func TestStorm(t *testing.T) {
 	t.Logf("%d connections", total)
 }
 
-// A client that sends and never reads keeps its child in write, one that never
-// sends keeps its child in read; the others are served meanwhile.
+// A client that sends and never reads keeps its child in write, one that never sends
+// keeps its child in read; the others are served in the meantime.
 func TestSilentClients(t *testing.T) {
 	if !onOwnHost(t) {
 		return

@@ -70,8 +70,8 @@ func machineWithoutHosts(t *testing.T, script string, args ...string) *process {
 		exec setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all "$@"`, here, "bash", "-c", script, os.Args[0]}, args...)...)
 }
 
-// Where no host can be made, the tests that need none run, and the others are skipped,
-// with the reason and the cure.
+// Where no host can be made, the tests that need none run, and the others are
+// skipped, with the reason and the fix.
 func TestWithoutHost(t *testing.T) {
 	takesLong(t, "it runs other tests")
 	t.Parallel()

@@ -341,7 +341,7 @@ var (
 	isNumber = regexp.MustCompile(`^\d+$`)
 )
 
-// A match maps each number of the page to the number of the run that stands for
+// A match maps each number of the page to the number of the run that stands in for
 // it, and back, throughout a block.
 type match struct{ there, back map[string]string }
 

@@ -1,5 +1,5 @@
-// Tcpcli04 makes five connections and uses only the first; when tcpcli04 ends, five children
-// of the server end at about the same time.
+// Tcpcli04 makes five connections and uses only the first; when it ends, five children of the
+// server end at about the same time.
 //
 // Figure 5.9; lecture notes: wait and waitpid Functions.
 package main

@@ -170,8 +170,8 @@ func TestLinesInterrupted(t *testing.T) {
 	}
 }
 
-// Writen goes on after a write that was short, and after one that a signal has
-// interrupted before it wrote anything.
+// Writen continues after a write that was short, and after one that a signal has interrupted
+// before it wrote anything.
 func TestWriten(t *testing.T) {
 	var calls sync.WaitGroup
 	old := SignalIntr(unix.SIGUSR1, func(unix.Signal) { calls.Done() })

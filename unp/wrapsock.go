@@ -8,11 +8,11 @@ import (
 	"tcpcliserv/unp/sys"
 )
 
-// Accept waits for a connection and returns its descriptor. It stores the peer's address
-// in *sa and that address's size, in bytes, in *salen (section 4.6). If accept fails because
-// the peer has aborted the connection (ECONNABORTED, EPROTO), Accept waits for the next one;
-// Linux returns such a connection instead (section 5.11). On any other error it prints "accept
-// error" and the error's text, and exits.
+// Accept waits for a connection and returns its descriptor. It stores the peer's address in
+// *sa and that address's size, in bytes, in *salen (section 4.6). If accept fails because the
+// peer has aborted the connection (ECONNABORTED, EPROTO), Accept waits for the next
+// connection; Linux returns the aborted one instead (section 5.11). On any other error it
+// prints "accept error" and the error's text, and exits.
 func Accept(fd int, sa sys.SA, salen *sys.Socklen) int {
 again:
 	n, err := sys.Accept(fd, sa, salen)
@@ -70,9 +70,9 @@ func setsockopt(fd, level, optname int, optval any) error {
 	return unix.EINVAL
 }
 
-// Setsockopt sets an option of the socket to *optval: an int, a unix.Linger (in seconds), or a
-// unix.Timeval (in seconds and microseconds) (section 7.2). On error it prints "setsockopt
-// error" and the error's text, and exits.
+// Setsockopt sets an option of the socket (section 7.2). The option's value, to which optval
+// points, is an int, a unix.Linger, whose time is in seconds, or a unix.Timeval. On error, or
+// for a value of any other type, it prints "setsockopt error" and the error's text, and exits.
 func Setsockopt(fd, level, optname int, optval any) {
 	if err := setsockopt(fd, level, optname, optval); err != nil {
 		ErrSys(err, "setsockopt error")

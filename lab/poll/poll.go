@@ -1,5 +1,5 @@
-// Poll is tcpcli01 with a str_cli that waits for the input and the socket at the same time, so
-// it notices immediately when the server ends.
+// Poll is tcpcli01 with a str_cli that waits for its input and for the socket at the same
+// time, so it notices immediately when the server ends.
 //
 // Sections 5.12 and 5.16.
 package main

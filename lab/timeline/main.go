@@ -3,9 +3,9 @@
 //
 //	timeline [-t] [-mermaid] DIRECTORY
 //
-// A call that blocks stands where it begins, with … behind it, and again where it returns, with
-// … before it. What a signal handler does is indented. With -t each line begins with the
-// milliseconds since the first; -mermaid prints a sequence diagram.
+// A call that blocks has two lines: where it begins, with … after it, and where it returns,
+// with … before it. What a signal handler does is indented. With -t, each line begins with the
+// milliseconds since the first event; -mermaid prints a sequence diagram instead.
 package main
 
 import (

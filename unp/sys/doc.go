@@ -34,7 +34,8 @@
 //   - what main writes to descriptors 1 and 2, by whatever means except [Fatal], is thrown
 //     away, unless the environment variable UNP_PRINT is set;
 //   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main starts
-//     where the first process, which no Fork made, was started, so that it finds the same files;
+//     in the directory in which the first process, which no Fork made, was started, so that it
+//     finds the same files;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as
@@ -53,10 +54,10 @@
 //
 // # Signals
 //
-// A signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE, SIGPROF and
-// signal 33, which Go's runtime needs. In C, a signal that was ignored when the program started
-// stays ignored; here only SIGHUP, SIGINT, SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU do, because the
-// runtime has already caught any other. To change a disposition, use [Sigaction], not
+// A signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE, SIGPROF and signal
+// 33, which Go's runtime needs. In C, a signal that was ignored when the program started stays
+// ignored; here only SIGHUP, SIGINT, SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU do, because the
+// runtime has caught all others by then. To change a disposition, use [Sigaction], not
 // os/signal.
 //
 // A handler runs on a thread of its own, where even what is unsafe in C, such as printf, is
@@ -76,20 +77,20 @@
 //   - Only main can fork, because a child cannot retrace a handler or another goroutine. In a
 //     child whose main has not yet reached Fork, a goroutine's call whose result a program
 //     needs, such as Socket, ends the child with a message; a call such as Listen does nothing.
-//   - The path must fit into what execve(2) takes of an environment, 2 MB as a rule, which is
+//   - The path must fit into the environment that execve(2) accepts, as a rule 2 MB, which is
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
 //     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
-//     are closed, main has used all that it has read, and later rounds have made the same calls.
-//     What main reads on its way is limited to 64 KB and 1,000 calls since the last Accept, idle
-//     calls of Select included; beyond that, Fork fails.
+//     are closed, main has used all that it has read, and later rounds have made the same
+//     calls. What main reads on its way is limited to 64 KB and 1,000 calls since the last
+//     Accept, idle calls of Select included; beyond that, Fork fails.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
-//     values that the rounds on the path give them. That concerns not only a server's endless
-//     loop but any loop that calls Accept and Close, or Recvfrom, before Fork.
+//     values that the rounds on the path give them. This applies not only to a server's endless
+//     loop but to any loop that calls Accept and Close, or Recvfrom, before Fork.
 //   - Slices that were given to Keep and that share memory in the parent do not share it in the
 //     child. The hidden counter of a range loop cannot be given to Keep: write a for loop with
 //     three clauses.
-//   - The child has the dispositions that main sets on the way to Fork. It does not have what a
-//     handler, SA_RESETHAND, or main in a forgotten round has made of them.
+//   - The child has the dispositions that main sets on the way to Fork. It does not have the
+//     changes that a handler, SA_RESETHAND, or main in a forgotten round has made to them.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
 //   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
 //   - The child does not have its parent's close-on-exec descriptors. Calls of this package
@@ -103,12 +104,12 @@
 //   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel, so
 //     sigtimedwait and signalfd do not see them. [Sigsuspend] and [Pselect] work as in C.
 //     unix.PthreadSigmask blocks a signal for main's thread only.
-//   - A signal that the parent catches, ignores or blocks, and that arrives before a new child
-//     has reached its Fork, waits until the child is there. The exceptions are SIGHUP, SIGINT,
-//     SIGQUIT, SIGABRT and SIGTERM, which the runtime unblocks: they end the child. In a
-//     child, a SIGCHLD handler that was set on the way to Fork is not called before the
-//     child's own first Fork. If a goroutine of the child executes a program, that program
-//     starts with some signals blocked: those that the child's parent caught or ignored.
+//   - A signal that the parent catches, ignores or blocks, and that a new child is sent before
+//     it has reached its Fork, waits until it has. The exceptions are SIGHUP, SIGINT, SIGQUIT,
+//     SIGABRT and SIGTERM, which the runtime unblocks: they end the child. In a child, a
+//     SIGCHLD handler that was set on the way to Fork is not called before the child's own
+//     first Fork. If a goroutine of the child executes a program, that program starts with some
+//     signals blocked: those that the child's parent caught or ignored.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread. Real-time
 //     signals are not queued. On threads other than main's, the runtime unblocks some of the
 //     signals that were blocked when the program started.

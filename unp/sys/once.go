@@ -31,9 +31,9 @@ func OnceFunc(do func()) {
 }
 
 // Keep takes pointers to variables that a child is to find as its parent left them: those that
-// a server's loop carries from round to round, such as a counter. Whenever a call of this
-// package returns on the child's way to Fork, the variables get the values that they had at
-// that point in the parent. Keep never changes the parent's variables.
+// a server's loop carries from round to round, such as a counter. Whenever a call that has a
+// line on the path returns in the child, the variables get the values that they had at that
+// point in the parent. Keep never changes the parent's variables.
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
 // its parent began it. A variable may have any type that a result of [Once] may have. An

@@ -14,8 +14,8 @@ import (
 
 // Select is the system call select, see select(2): it waits until a descriptor is ready, and
 // leaves only the ready ones in the sets. It stores the time that is left in *timeout, and
-// returns the number of ready descriptors, 0 when the time is over, or -1 and the error. A nil
-// set is empty; with a nil timeout Select waits forever.
+// returns the number of ready descriptors, 0 if the timeout has expired, or -1 and the error.
+// A nil set is empty; with a nil timeout Select waits forever.
 func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 	if nfd > unix.FD_SETSIZE {
 		return -1, unix.EINVAL
@@ -64,8 +64,8 @@ func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix
 
 // Poll is the system call poll, see poll(2); the timeout is in milliseconds, or negative to
 // wait forever. It stores the events of each descriptor in that descriptor's element of fds,
-// and returns the number of elements with an event, 0 when the time is over, or -1 and the
-// error.
+// and returns the number of elements with an event, 0 if the timeout has expired, or -1 and
+// the error.
 func Poll(fds []unix.PollFd, timeout int) (int, error) {
 	var events strings.Builder
 	for _, fd := range fds {

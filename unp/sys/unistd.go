@@ -147,8 +147,8 @@ func Exec(argv0 string, argv, envv []string) error {
 }
 
 // Sleep waits for the given number of seconds, or until a signal handler has returned, see
-// sleep(3). It returns the number of whole seconds left, or 0 when the time is over (Figure
-// 5.14).
+// sleep(3). It returns the number of whole seconds left, or 0 if it has waited for all of them
+// (Figure 5.14).
 func Sleep(seconds uint) uint {
 	const maximum = 1<<32 - 1 // an unsigned int, as in C
 	left, _ := asleep("sleep", seconds).replayed(func() (int, error) {
@@ -181,9 +181,9 @@ func sleepFor(left *unix.Timespec) error {
 }
 
 // Pause waits until a signal handler has returned, see pause(2). It returns EINTR. If a
-// handler has returned since main's last call of this package, Pause returns at once. A loop
-// that calls Pause until a handler has set a variable therefore ends. Only main can call Pause;
-// strace shows it as rt_sigsuspend.
+// handler has returned since main's last call of this package, Pause returns immediately. A
+// loop that calls Pause until a handler has set a variable therefore ends. Only main can call
+// Pause; strace shows it as rt_sigsuspend.
 func Pause() error { return suspend("pause", currentMask(), seen) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds; 0
