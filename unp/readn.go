@@ -23,8 +23,7 @@ func readn(fd int, ptr []byte) (int, error) {
 
 // Readn fills ptr from the descriptor, in as many calls to read as it takes (Figure 3.15). It
 // returns the number of bytes read, which is less than len(ptr) at the end of input, and 0 if
-// nothing is left. On error it prints "readn error" and the error's text on standard error,
-// and exits.
+// nothing is left. On error it prints "readn error" and the error's text, and exits.
 func Readn(fd int, ptr []byte) int {
 	n, err := readn(fd, ptr)
 	if err != nil {

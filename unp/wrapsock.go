@@ -79,8 +79,8 @@ func Setsockopt(fd, level, optname int, optval any) {
 	}
 }
 
-// Socket makes a socket and returns its descriptor (section 4.2). On error it prints
-// "socket error" and the error's text on standard error, and exits.
+// Socket makes a socket and returns its descriptor (section 4.2). On error it prints "socket
+// error" and the error's text, and exits.
 func Socket(family, typ, protocol int) int {
 	n, err := sys.Socket(family, typ, protocol)
 	if err != nil {

@@ -22,9 +22,9 @@ func writen(fd int, ptr []byte) (int, error) {
 }
 
 // Writen writes all of ptr to the descriptor, in as many calls to write as it takes (Figure
-// 3.16). On error it prints "writen error" and the error's text on standard error, and exits.
-// If an RST has answered an earlier write to a peer that has closed its end, SIGPIPE ends the
-// process. If SIGPIPE is ignored or caught, the error is "Broken pipe" (section 5.13).
+// 3.16). On error it prints "writen error" and the error's text, and exits. If an RST has
+// answered an earlier write to a peer that has closed its end, SIGPIPE ends the process. If
+// SIGPIPE is ignored or caught, the error is "Broken pipe" (section 5.13).
 func Writen(fd int, ptr []byte) {
 	if n, err := writen(fd, ptr); n != len(ptr) {
 		ErrSys(err, "writen error")

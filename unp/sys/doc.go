@@ -32,7 +32,7 @@
 // the child is on its own. Until then
 //
 //   - what main writes to descriptors 1 and 2, by whatever means except [Fatal], is thrown
-//     away, unless the environment variable UNP_PRINT is set;
+//     away, unless the environment variable UNP_PRINT is set to anything;
 //   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main starts
 //     in the directory in which the first process, which no Fork made, was started, so that it
 //     finds the same files;
