@@ -276,7 +276,8 @@ func TestCountedByHandler(t *testing.T) {
 	}
 }
 
-// What a round of a server has set, and nobody keeps, later children do not have.
+// What a round of a server has counted, and nobody keeps, later children do not have; what it
+// has done about a signal, they have.
 func TestSetInARound(t *testing.T) {
 	if !onOwnHost(t) {
 		return
@@ -285,7 +286,7 @@ func TestSetInARound(t *testing.T) {
 	for range 3 {
 		client(t, "tcpcli01", srv.process)
 	}
-	srv.printed("1 SIG_DFL\n1 SIG_DFL\n1 SIG_DFL\n") // C: 1 SIG_IGN, 2 SIG_IGN, 3 SIG_IGN
+	srv.printed("1 SIG_IGN\n1 SIG_IGN\n1 SIG_IGN\n") // C: 1 SIG_IGN, 2 SIG_IGN, 3 SIG_IGN
 }
 
 // Without /proc there is no Fork.

@@ -3,52 +3,11 @@
 package sys
 
 import (
-	"fmt"
 	"reflect"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
-
-// An action is a Sigaction_t that a child can be given. A child sets the dispositions that main
-// sets on its way, but only its parent knows those that a forgotten round, a handler,
-// SA_RESETHAND or another goroutine has set. So at its Fork a child is given them all.
-type action struct {
-	signo   unix.Signal
-	handler uint64 // as Sigaction_t has it: its address from anchor, or kernelDFL or kernelIGN
-	closure bool   // the handler has variables of its own, and handler is the address of its code
-	mask    uint64
-	flags   uint64
-}
-
-// appendLine appends an action as a line, such as
-//
-//	signal 17 handler 1a6530 mask 0 flags 10000000
-func (a action) appendLine(b []byte) []byte {
-	handler := "handler"
-	if a.closure {
-		handler = "closure"
-	}
-	return fmt.Appendf(b, "signal %d %s %x mask %x flags %x\n", a.signo, handler, a.handler, a.mask, a.flags)
-}
-
-// action takes what appendLine has appended, without its first word.
-func (s *scanner) action() (a action) {
-	n := s.integer()
-	s.ok = s.ok && isSignal(unix.Signal(n))
-	a.signo = unix.Signal(n)
-	a.closure = s.has(" closure ")
-	if !a.closure {
-		s.literal(" handler ")
-	}
-	a.handler = s.hex()
-	s.literal(" mask ")
-	a.mask = s.hex()
-	s.literal(" flags ")
-	a.flags = s.hex()
-	s.literal("\n")
-	return a
-}
 
 // handlers has the handlers that main has set on its way and that have variables of their own,
 // by the addresses of their code.

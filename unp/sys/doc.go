@@ -35,7 +35,8 @@
 //     away, unless the environment variable UNP_PRINT is set to anything;
 //   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main starts
 //     in the directory in which the first process, which no Fork made, was started, so that it
-//     finds the same files;
+//     finds the same files. At its Fork the child gets the dispositions and the directory that
+//     its parent has there;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as
@@ -82,15 +83,17 @@
 //     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
 //     are closed, main has used all that it has read, and later rounds have made the same
 //     calls. What main reads on its way is limited to 64 KB and 1,000 calls since the last
-//     Accept, idle calls of Select included; beyond that, Fork fails.
+//     Accept. Beyond that, rounds in which Select, Poll or a call that reads found nothing are
+//     forgotten too; if that is not enough, Fork fails.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. This applies not only to a server's endless
 //     loop but to any loop that calls Accept and Close, or Recvfrom, before Fork.
 //   - Slices that were given to Keep and that share memory in the parent do not share it in the
 //     child. The hidden counter of a range loop cannot be given to Keep: write a for loop with
 //     three clauses.
-//   - The child has the dispositions that main sets on the way to Fork. It does not have the
-//     changes that a handler, SA_RESETHAND, or main in a forgotten round has made to them.
+//   - A handler that uses variables of the function around it must be one that main sets on its
+//     way to Fork. If it is one that a forgotten round or another handler has set, the child
+//     exits with a message.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
 //   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
 //   - The child does not have its parent's close-on-exec descriptors. Calls of this package

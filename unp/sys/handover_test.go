@@ -10,7 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var family1 = heritage{name: "a \"name\"\n", directory: "/with space", ignored: 0x4001, blocked: 1 << 63, closed: 5}
+var family1 = heritage{name: "a \"name\"\n", directory: "/with space", ignored: 0x4001, blocked: 1 << 63, closed: 5, actions: []action{
+	{signo: 17, handler: 0x1a6530, flags: SA_RESTART},
+	{signo: 10, handler: 1<<64 - 9, closure: true, mask: 1 << 63},
+}}
 
 var path1 = []*step{
 	{at: 1<<63 + 22, line: "a.go:22", call: "socket(AF_INET, SOCK_STREAM, 0)", result: 3, open: []int{3}},

@@ -8,7 +8,7 @@ import (
 )
 
 // A server's finished rounds are forgotten. In the notation of this test a step is a letter
-// for its place, capital for an accept, and a + if its descriptor is open.
+// for its place, capital for an accept, a + if its descriptor is open, and a - if it is idle.
 func TestWithoutFinishedRounds(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"tcpserv04", "s+ b A f A+ f", "s+ b A+ f"},
@@ -34,12 +34,28 @@ func TestWithoutFinishedRounds(t *testing.T) {
 	}
 }
 
+// Where the path has no room for more that main reads, idle rounds are forgotten too.
+func TestWithoutIdleRounds(t *testing.T) {
+	for _, c := range []struct{ name, path, want string }{
+		{"select", "s+ i- i- i- i- i A+ f", "s+ i A+ f"},
+		{"the last one is idle", "s+ i- i- i-", "s+ i-"},
+		{"a descriptor of an idle round", "s+ i- i- o+ i- i-", "s+ i- o+ i-"},
+		{"nothing idle", "s+ i i i A+ f", "s+ i i i A+ f"},
+		{"select in each round", "s+ A+ i- i- i- f A+ i- i- f", "s+ A+ i- f A+ i- f"},
+	} {
+		if got := notation(withoutFinishedRounds(steps(c.path), true)); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
 func steps(notation string) (list []*step) {
 	for _, f := range strings.Fields(notation) {
 		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a'}
 		if strings.HasSuffix(f, "+") {
 			s.open = []int{3}
 		}
+		s.idle = strings.HasSuffix(f, "-")
 		list = append(list, s)
 	}
 	return list
@@ -54,6 +70,9 @@ func notation(list []*step) string {
 		}
 		if len(s.open) > 0 {
 			f += "+"
+		}
+		if s.idle {
+			f += "-"
 		}
 		fields = append(fields, f)
 	}

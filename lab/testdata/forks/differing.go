@@ -217,6 +217,14 @@ var (
 	_ = refused("Signal in Once", "signal error: main cannot call Sigaction inside Once, because a child would not call it", func() {
 		sys.OnceFunc(func() { unp.Signal(unix.SIGUSR1, sys.SIG_IGN) })
 	})
+	_ = refused("Chdir in Once", "chdir error: main cannot call Chdir inside Once, because a child would not call it", func() {
+		sys.OnceFunc(func() { sys.Chdir("/") })
+	})
+	_ = refused("Pselect in a handler", "pselect error: only main can call Pselect with a mask, not a signal handler or another goroutine", func() {
+		unp.Signal(unix.SIGUSR1, func(unix.Signal) { sys.Pselect(0, nil, nil, nil, nil, &unix.Sigset_t{}) })
+		sys.Kill(sys.Getpid(), unix.SIGUSR1)
+		sys.Sleep(60)
+	})
 	_ = refused("Keep in Once", strings.TrimSpace(onlyMain("Keep")), func() {
 		sys.OnceFunc(func() { sys.Keep(new(int)) })
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
@@ -10,6 +11,25 @@ import (
 )
 
 // Calls that fail before Fork: the child gets the same error at the same call.
+
+var _ = register("SIGCHLD of nobody", prints{Stdout: "argument list too long\n0\n1\n"}, func() { // a fork that fails leaves no SIGCHLD
+	caught := 0
+	sys.Keep(&caught)
+	unp.Signal(unix.SIGCHLD, func(unix.Signal) { caught++ })
+	os.Setenv("LONG", strings.Repeat("x", 200_000)) // more than execve takes
+	_, err := sys.Fork()
+	fmt.Println(err)
+	sys.Sleep(0)
+	fmt.Println(caught)
+	os.Unsetenv("LONG")
+	if unp.Fork() == 0 {
+		os.Exit(0)
+	}
+	for caught == 0 {
+		sys.Pause()
+	}
+	fmt.Println(caught)
+})
 
 var _ = register("write fails among others", prints{Stdout: "ok ok broken pipe ok broken pipe ok ok\nok ok broken pipe ok broken pipe ok ok\nabdfg\n"}, func() {
 	// all from one line: it is the third and the fifth that fail

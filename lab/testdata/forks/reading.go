@@ -154,6 +154,26 @@ var _ = register("as much as is possible", prints{Stdout: "the child runs: 120\n
 	sys.Wait(nil)
 })
 
+var _ = register("datagrams after too much", prints{Stdout: "3\n"}, func() { // the first round reads too much, the third does not
+	p, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	for n := 1; n <= 3; n++ {
+		sys.Keep(&n)
+		var from sys.SockaddrUn
+		fromlen := sys.Sizeof(from)
+		datagram := make([]byte, 1)
+		sys.Write(p[1], []byte{byte(n)})
+		sys.Recvfrom(p[0], datagram, 0, &from, &fromlen)
+		switch n {
+		case 1:
+			for range 1100 {
+				sys.Time(nil)
+			}
+		case 3:
+			inChild(func() { fmt.Println(datagram[0]) })
+		}
+	}
+})
+
 var _ = register("too often", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
 	// C: the child runs
 	var p [2]int

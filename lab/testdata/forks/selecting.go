@@ -11,6 +11,22 @@ import (
 
 // Select, poll and pselect before Fork.
 
+var _ = register("idle for long", prints{Stdout: "after 2500 rounds\n"}, func() { // select finds nothing to read
+	var p [2]int
+	sys.Pipe(p[:])
+	n := 0
+	for ready := 0; ready == 0; n++ {
+		sys.Keep(&n)
+		if n == 2500 {
+			sys.Write(p[1], []byte("x"))
+		}
+		var rset unix.FdSet
+		rset.Set(p[0])
+		ready, _ = sys.Select(p[0]+1, &rset, nil, nil, &unix.Timeval{})
+	}
+	inChild(func() { fmt.Println("after", n-1, "rounds") })
+})
+
 var _ = register("select before accept", prints{
 	Clients: []client{{"", "1 true\n"}, {"", "1 true\n"}, {"", "1 true\n"}},
 	Status:  terminated,

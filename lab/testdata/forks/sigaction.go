@@ -115,7 +115,7 @@ var _ = register("sigaction refuses", prints{Stdout: "SIGKILL: invalid argument\
 	fmt.Println("SIGKILL asked:", name(now.Handler), err)
 })
 
-var _ = register("set by a handler", prints{Stdout: "SIG_DFL\nSIG_IGN\n"}, func() { // C: SIG_IGN, SIG_IGN
+var _ = register("set by a handler", prints{Stdout: "SIG_IGN\nSIG_IGN\n"}, func() {
 	done := false
 	sys.Keep(&done)
 	unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, sys.SIG_IGN); done = true })
@@ -129,6 +129,61 @@ var _ = register("set by a handler", prints{Stdout: "SIG_DFL\nSIG_IGN\n"}, func(
 	}
 	sys.Wait(nil)
 	fmt.Println(name(unp.Signal(unix.SIGUSR2, sys.SIG_DFL)))
+})
+
+var _ = register("reset by its signal", prints{Stdout: "caught\nSIG_DFL\n"}, func() { // before Fork
+	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) { fmt.Println("caught") }, Flags: sys.SA_RESETHAND}, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	inChild(func() { fmt.Println(name(unp.Signal(unix.SIGUSR1, sys.SIG_DFL))) })
+})
+
+var _ = register("handler set by a handler", prints{Stdout: "second, its flags and mask are its parent's: true\n"}, func() {
+	act := sys.Sigaction_t{Handler: func(unix.Signal) { fmt.Print("second, ") }, Flags: sys.SA_RESTART}
+	sys.Sigaddset(&act.Mask, unix.SIGHUP)
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { sys.Sigaction(unix.SIGUSR2, &act, nil) })
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	inChild(func() {
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		var now sys.Sigaction_t
+		sys.Sigaction(unix.SIGUSR2, nil, &now)
+		fmt.Println("its flags and mask are its parent's:", now.Flags == act.Flags && now.Mask == act.Mask)
+	})
+})
+
+var _ = register("closure set by a handler", prints{Stderr: "fork error: the child has not come to the Sigaction that set its parent's handler of signal 12\n"}, func() { // C has no closures
+	n := 0
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, func(unix.Signal) { n++ }) })
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	inChild(func() {})
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { n-- }) // which the child meets
+	inChild(func() { sys.Kill(sys.Getpid(), unix.SIGUSR2) })
+})
+
+var _ = register("stops itself", prints{Stdout: "stopped by signal 20\ncaught 1\n"}, func() { // from its handler of SIGTSTP
+	pid := unp.Fork()
+	if pid == 0 {
+		sys.Setpgid(0, 0) // the kernel stops no process of an orphaned group
+		caught := 0
+		var set unix.Sigset_t
+		sys.Sigaddset(&set, unix.SIGTSTP)
+		var stop unp.Sigfunc
+		stop = func(unix.Signal) {
+			caught++
+			sys.Sigprocmask(unix.SIG_UNBLOCK, &set, nil)
+			unp.Signal(unix.SIGTSTP, sys.SIG_DFL)
+			sys.Kill(sys.Getpid(), unix.SIGTSTP)
+			unp.Signal(unix.SIGTSTP, stop)
+		}
+		unp.Signal(unix.SIGTSTP, stop)
+		sys.Kill(sys.Getpid(), unix.SIGTSTP)
+		fmt.Println("caught", caught)
+		os.Exit(0)
+	}
+	var stat unix.WaitStatus
+	sys.Waitpid(pid, &stat, unix.WUNTRACED)
+	fmt.Println("stopped by signal", int(stat.StopSignal()))
+	sys.Kill(pid, unix.SIGCONT)
+	sys.Waitpid(pid, nil, 0)
 })
 
 var _ = register("pending when it is ignored", prints{Stdout: "0\n1\n"}, func() {
