@@ -27,7 +27,7 @@ func strerror(err error) string {
 	}
 	text := err.Error()
 	first, size := utf8.DecodeRuneInString(text)
-	if size == 0 || first == utf8.RuneError {
+	if first == utf8.RuneError { // no text, or none in UTF-8
 		return text
 	}
 	return string(unicode.ToUpper(first)) + text[size:]

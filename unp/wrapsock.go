@@ -58,6 +58,7 @@ func Listen(fd, backlog int) {
 	}
 }
 
+// setsockopt is the system call setsockopt. C's takes the address of any option, and its size.
 func setsockopt(fd, level, optname int, optval any) error {
 	switch optval := optval.(type) {
 	case *int:

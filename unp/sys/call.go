@@ -155,7 +155,7 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	case retracing && c.isAhead(at):
 		return c.retraced(at, nil)
 	case retracing:
-		path.skipped.Add(1)
+		path.skipped++
 		return success, nil
 	}
 	waitHandlers()
@@ -165,7 +165,7 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	switch {
 	case inside:
 	case err == nil && result == success && !handlersMayHaveChangedKept():
-		path.skipped.Add(1)
+		path.skipped++
 	default:
 		c.record(at, result, err, nil)
 	}
@@ -202,7 +202,7 @@ func (c *call) record(at place, result int, err error, out []any) {
 	s.unread = readAhead() > 0
 	path.handlersReturned = handlersReturned.Load()
 	if c.skips {
-		s.after = path.skipped.Load()
+		s.after = path.skipped
 	}
 	if s.accepts {
 		path.reads, path.data = 0, 0
@@ -215,23 +215,29 @@ func (c *call) record(at place, result int, err error, out []any) {
 		s.lost = !countRead(s)
 	}
 	s.call = c.String()
-	var why error
 	if !s.lost {
-		s.values, why = valuesText(out...)
+		var err error
+		s.values, err = valuesText(out...)
+		switch {
+		case err != nil && c.reads:
+			s.lost = true
+			path.beyond.Store(true)
+		case err != nil:
+			cannotBeGiven(at, err)
+		}
 	}
-	if why != nil && c.reads { // it is more than a child can be given
-		s.lost = true
-		path.beyond.Store(true)
-		why = nil
-	}
-	if why == nil && len(kept.places) > 0 {
-		withoutHandlers(func() { s.kept, why = keptValues(lastKept()) })
-	}
-	if why != nil {
-		Fatal("fork error: %v, as %s asks", why, at.inner())
+	if len(kept.places) > 0 {
+		var err error
+		withoutHandlers(func() { s.kept, err = keptValues(lastKept()) })
+		if err != nil {
+			cannotBeGiven(at, err)
+		}
 	}
 	appendStep(s)
 }
+
+// cannotBeGiven ends a program that wants to give a child what no child can be given.
+func cannotBeGiven(at place, why error) { Fatal("fork error: %v, as %s asks", why, at.inner()) }
 
 // isAhead tells whether the next step of the parent's path is this call.
 func (c *call) isAhead(at place) bool {
@@ -239,7 +245,7 @@ func (c *call) isAhead(at place) bool {
 		return false
 	}
 	next := path.ahead[0]
-	return next.at == at && next.after == path.skipped.Load() && next.call == c.String()
+	return next.at == at && next.after == path.skipped && next.call == c.String()
 }
 
 // retraced takes the next step of the parent's path, which must be this call.
@@ -257,7 +263,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	s.reads = c.reads
 	s.idle = c.waitedInVain(result, failed)
 	s.unread = readAhead() > 0
-	path.skipped.Store(0)
+	path.skipped = 0
 	for _, fd := range s.open {
 		forgetDescriptor(fd)
 	}

@@ -122,7 +122,7 @@ func (c *catcher) start(signo unix.Signal) {
 // looks there.
 func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	runtime.LockOSThread()
-	signals.Lock() // until all catchers of a new child have started: this thread may take the signal of any
+	signals.Lock() // startCatchers holds the lock until all have started: this thread may take the signal of any
 	sigmask(unix.SIG_SETMASK, signals.blocked|bit(signo))
 	signals.Unlock()
 	defer c.catchOn(signo, wake)

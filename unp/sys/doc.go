@@ -113,9 +113,9 @@
 //     SIGCHLD handler that was set on the way to Fork is not called before the child's own
 //     first Fork. If a goroutine of the child executes a program, that program starts with some
 //     signals blocked: those that the child's parent caught or ignored.
-//   - A handler for SIGURG is also called when the runtime interrupts a thread. Real-time
-//     signals are not queued. On threads other than main's, the runtime unblocks some of the
-//     signals that were blocked when the program started.
+//   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while
+//     SIGURG is blocked. Real-time signals are not queued. On threads other than main's, the
+//     runtime unblocks some of the signals that were blocked when the program started.
 //   - Do not close all descriptors in a loop, as daemons do: the runtime's own are among them,
 //     and the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime uses descriptors 3 and 4 for itself, unless your

@@ -104,14 +104,7 @@ func execute() (int, error) {
 		files[fd] = ^uintptr(0)
 	}
 	h.actions = actions()
-	started := environ
-	if h.environment != nil {
-		started = h.environment
-	}
-	h.environment = nil
-	if !slices.Equal(started, os.Environ()) {
-		h.environment = started
-	}
+	h.environment = originalEnvironment()
 	sigmask(unix.SIG_SETMASK, earlySignals(h.blocked))
 	defer sigmask(unix.SIG_SETMASK, h.blocked)
 	pendingBefore := signals.catchers[unix.SIGCHLD].isPending()
@@ -120,6 +113,19 @@ func execute() (int, error) {
 		dropFailedChild()
 	}
 	return pid, err
+}
+
+// originalEnvironment returns the environment in which the first process started, or nil if it
+// is the current one.
+func originalEnvironment() []string {
+	original := environ
+	if inherited.environment != nil {
+		original = inherited.environment
+	}
+	if slices.Equal(original, os.Environ()) {
+		return nil
+	}
+	return original
 }
 
 // dropFailedChild drops the SIGCHLD of a process that could not execute the program, unless

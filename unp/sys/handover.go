@@ -183,11 +183,10 @@ func (s *step) appendLine(b []byte, before []keptValue) []byte {
 	if s.values != "" {
 		b = fmt.Appendf(b, " (%s)", s.values)
 	}
-	for i, fd := range s.open {
-		if i == 0 {
-			b = append(b, " open"...)
-		}
-		b = fmt.Appendf(b, " %d", fd)
+	separator := " open "
+	for _, fd := range s.open {
+		b = fmt.Appendf(b, "%s%d", separator, fd)
+		separator = ","
 	}
 	if s.after != 0 {
 		b = fmt.Appendf(b, " after %d", s.after)
@@ -219,12 +218,9 @@ func parseLine(line string, before []keptValue) (*step, error) {
 		st.values = s.values()
 		s.literal(")")
 	}
-	if s.has(" open") {
-		for s.has(" ") {
-			if strings.HasPrefix(s.rest, "after") || strings.HasPrefix(s.rest, "kept") {
-				s.rest = " " + s.rest
-				break
-			}
+	if s.has(" open ") {
+		st.open = append(st.open, s.integer())
+		for s.has(",") {
 			st.open = append(st.open, s.integer())
 		}
 	}
@@ -302,9 +298,9 @@ func (s *scanner) quoted() string {
 	return unquoted
 }
 
-// word takes what comes before the next space, newline or closing parenthesis.
+// word takes what precedes the next space, newline, comma or closing parenthesis.
 func (s *scanner) word() string {
-	n := strings.IndexAny(s.rest, " \n)")
+	n := strings.IndexAny(s.rest, " \n,)")
 	if n < 0 {
 		n = len(s.rest)
 	}

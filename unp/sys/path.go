@@ -44,7 +44,7 @@ var path struct {
 	taken      []*step
 	ahead      []*step       // in a child whose main has not reached its Fork: the steps up to there
 	retracing  atomic.Bool   // this is such a child
-	skipped    atomic.Int64  // how many calls that are skipped main has made since the last step
+	skipped    int64         // how many calls that are skipped main has made since the last step
 	opener     map[int]*step // the step that has opened a descriptor
 	opening    []int         // the descriptors that main has opened inside Once
 	due        int           // how many steps there may be before finished rounds are forgotten
@@ -61,7 +61,7 @@ func appendStep(s *step) {
 	defer path.Unlock()
 	s.open = append(s.open, path.opening...)
 	path.opening = nil
-	path.skipped.Store(0)
+	path.skipped = 0
 	path.taken = append(path.taken, s)
 	own(s)
 	if len(path.taken) >= path.due {
@@ -131,18 +131,18 @@ func sinceAccept(steps []*step) int {
 // atClose are the functions that AtClose was given.
 var atClose []func(fd int)
 
-// AtClose registers f, which is then called with each descriptor that [Close] closes. It is
+// AtClose, called before main begins, registers f, which is then called with each descriptor that [Close] closes. It is
 // also called with each new descriptor, because main may have closed an earlier one of the
 // same number by other means.
-func AtClose(f func(fd int)) { atClose = append(slices.Clip(atClose), f) }
+func AtClose(f func(fd int)) { atClose = append(atClose, f) }
 
 // readAheads are the functions that ReadAhead was given.
 var readAheads []func() int
 
-// ReadAhead registers f, which returns how many bytes main has read ahead and not yet used.
+// ReadAhead, called before main begins, registers f, which returns how many bytes main has read ahead and not yet used.
 // This package calls f before it forgets a round of a server's loop, because it forgets a
 // round only if main has used all that it has read. Goroutines may call f at the same time.
-func ReadAhead(f func() int) { readAheads = append(slices.Clip(readAheads), f) }
+func ReadAhead(f func() int) { readAheads = append(readAheads, f) }
 
 // readAhead returns how many bytes main has read but not used.
 func readAhead() (bytes int) {

@@ -146,10 +146,7 @@ func Sendto(fd int, buf []byte, flags int, sa SA, salen Socklen) (int, error) {
 // has closed its end, or -1 and the error.
 func Recv(fd int, buf []byte, flags int) (int, error) {
 	c := slowly("recv", fd, len(buf), flags).on(fd).reading()
-	return c.filling(buf, func() (int, error) {
-		return result(unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)),
-			uintptr(flags), 0, 0))
-	})
+	return c.filling(buf, func() (int, error) { return recvfrom(fd, buf, flags, nil, nil) })
 }
 
 // Recvfrom is the system call recvfrom, see recvfrom(2). It stores the sender's address in
@@ -159,9 +156,13 @@ func Recvfrom(fd int, buf []byte, flags int, sa SA, salen *Socklen) (int, error)
 	c.accepts = !none(sa) // a datagram is what a connection is elsewhere
 	return c.filling(buf, func() (int, error) {
 		p, n := rawOut(sa, salen)
-		return result(unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)),
-			uintptr(flags), uintptr(p), uintptr(unsafe.Pointer(n))))
+		return recvfrom(fd, buf, flags, p, n)
 	}, outOf(sa, salen)...)
+}
+
+func recvfrom(fd int, buf []byte, flags int, p unsafe.Pointer, n *Socklen) (int, error) {
+	return result(unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)),
+		uintptr(flags), uintptr(p), uintptr(unsafe.Pointer(n))))
 }
 
 // address replays a call that stores an address.
