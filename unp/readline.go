@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp/sys"
@@ -12,23 +11,24 @@ import (
 
 // In C, my_read has one static buffer for all descriptors, so it mixes up the lines
 // of two connections. Here each descriptor has a buffer of its own.
-var readBufs sync.Map // from descriptor to *readBuf
+var readBufs sync.Map // from descriptor to *bufio.Reader
 
-type readBuf struct {
-	*bufio.Reader
-	ahead atomic.Int64 // how many bytes it holds between two calls of Readline
-}
+// readCnts holds how many bytes each of these buffers held when Readline last returned.
+var readCnts sync.Map // from descriptor to int
 
 func init() {
-	sys.AtClose(func(fd int) { readBufs.Delete(fd) })
+	sys.AtClose(func(fd int) {
+		readBufs.Delete(fd)
+		readCnts.Delete(fd)
+	})
 	sys.ReadAhead(buffered)
 }
 
 // buffered returns how many bytes all the buffers hold together.
 func buffered() int {
 	bytes := Stdin.Buffered()
-	readBufs.Range(func(_, rl any) bool {
-		bytes += int(rl.(*readBuf).ahead.Load())
+	readCnts.Range(func(_, readCnt any) bool {
+		bytes += readCnt.(int)
 		return true
 	})
 	return bytes
@@ -71,14 +71,14 @@ func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 // or a sys.Read of the same descriptor. On error it prints "readline error" and the error's
 // text, and exits.
 func Readline(fd int, ptr *[]byte, maxlen int) int {
-	found, ok := readBufs.Load(fd)
+	buf, ok := readBufs.Load(fd)
 	if !ok {
-		found, _ = readBufs.LoadOrStore(fd, &readBuf{Reader: bufio.NewReaderSize(myRead(fd), MAXLINE)})
+		buf, _ = readBufs.LoadOrStore(fd, bufio.NewReaderSize(myRead(fd), MAXLINE))
 	}
-	rl := found.(*readBuf)
-	if err := readline(rl.Reader, ptr, maxlen); err != nil {
+	rl := buf.(*bufio.Reader)
+	if err := readline(rl, ptr, maxlen); err != nil {
 		ErrSys(err, "readline error")
 	}
-	rl.ahead.Store(int64(rl.Buffered()))
+	readCnts.Store(fd, rl.Buffered())
 	return len(*ptr)
 }
