@@ -90,6 +90,7 @@ func (tr trace) has(tid int, pattern string) {
 // The sums of section 5.18, and what becomes of them where client and server do not
 // mean the same by the same bytes.
 func TestDataFormats(t *testing.T) {
+	takesLong(t, "it builds six programs")
 	if !onOwnHost(t) {
 		return
 	}

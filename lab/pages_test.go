@@ -127,7 +127,7 @@ func testBlocks(t *testing.T, run func(session, *testing.T) [][]string) {
 				t.Run(fmt.Sprintf("%s, line %d", s.section, s.first), func(t *testing.T) {
 					t.Parallel()
 					s.needsTools(t)
-					for word, why := range map[string]string{"go build ": "it builds programs", "record ": "it draws a picture"} {
+					for word, why := range map[string]string{"go build ": "it builds programs", "record ": "it draws a picture", "hosts ": "it makes three more hosts"} {
 						if slices.ContainsFunc(s.commands, func(c typed) bool { return strings.Contains(c.command, word) }) {
 							takesLong(t, why)
 						}

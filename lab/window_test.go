@@ -123,6 +123,7 @@ const (
 
 // Server and client in two windows, and a look at them in a third.
 func TestWindows(t *testing.T) {
+	takesLong(t, "it builds the programs")
 	needsHost(t, "it opens windows on a host")
 	t.Parallel()
 	lookAtSources()
