@@ -56,10 +56,11 @@
 // # Signals
 //
 // A signal starts at its default, as in C, except SIGSEGV, SIGBUS, SIGFPE, SIGPROF and signal
-// 33, which Go's runtime needs. In C, a signal that was ignored when the program started stays
-// ignored; here only SIGHUP, SIGINT, SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU do, because the
-// runtime has caught all others by then. To change a disposition, use [Sigaction], not
-// os/signal.
+// 33, which Go's runtime needs. A handler for one of the first three is called when a process
+// sends the signal, but not after a fault; one for SIGPROF is never called. In C, a signal that
+// was ignored when the program started stays ignored; here only SIGHUP, SIGINT, SIGCONT,
+// SIGTSTP, SIGTTIN and SIGTTOU do, because the runtime has caught all others by then. To change
+// a disposition, use [Sigaction], not os/signal.
 //
 // A handler runs on a thread of its own, where even what is unsafe in C, such as printf, is
 // safe. It may call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a

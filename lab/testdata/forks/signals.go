@@ -66,6 +66,13 @@ func blockAndUnblock() {
 	unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
 }
 
+var _ = register("no faults", prints{Stdout: "caught 11\ncaught 7\ncaught 8\n"}, func() { // the signals of faults, sent by a process
+	for _, signo := range []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE} {
+		unp.Signal(signo, func(signo unix.Signal) { fmt.Println("caught", int(signo)) })
+		sys.Kill(sys.Getpid(), signo)
+	}
+})
+
 var _ = register("profiled", prints{Stdout: "<nil> profiled\n<nil> profiled\n"}, func() { // by SIGPROF
 	profile := func() {
 		err := pprof.StartCPUProfile(io.Discard)
