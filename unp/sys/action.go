@@ -99,7 +99,7 @@ func (a action) sigaction() Sigaction_t {
 	case a.closure:
 		act.Handler = handlers[a.handler]
 		if act.Handler == nil {
-			Fatal("fork error: the child has not come to the Sigaction that set its parent's handler of signal %d", a.signo)
+			Fatal("fork error: the child has not reached the call of Sigaction that set its parent's handler for signal %d", a.signo)
 		}
 	case a.handler == kernelDFL:
 		act.Handler = SIG_DFL

@@ -13,7 +13,7 @@ import (
 	"tcpcliserv/unp/sys"
 )
 
-// Where the child comes to another call than its parent, or where Fork, Keep and the like are called from where they cannot be.
+// Where the child makes a different call from its parent, or where Fork, Keep and the like are called from where they cannot be.
 
 var _ = register("another way", prints{Stdout: "its status is 1\n", Stderr: anotherPath("differing.go:<here>", "socket(AF_INET, SOCK_STREAM, 0)", "differing.go:<there>", "fork()")}, func() { // depending on whether there is a file
 	_, err := os.Stat("file")
@@ -134,7 +134,7 @@ func endsBefore() {
 	inChild(func() { fmt.Println("the child runs") })
 }
 
-// anotherPath is what a child says that has come to another call than its parent.
+// anotherPath is what a child says that has made a different call from its parent.
 func anotherPath(at, call, parentsAt, parentsCall string) string {
 	return fmt.Sprintf("fork error: the child came to %s %s, where its parent was at %s %s.\n"+
 		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.\n", at, call, parentsAt, parentsCall)
