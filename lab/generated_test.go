@@ -27,7 +27,7 @@ import (
 
 // In lab: go test -run TestGeneratedServers -servers 5000 -seed 1 .
 var (
-	generated = flag.Int("servers", 200, "how many servers TestGeneratedServers writes")
+	generated = flag.Int("servers", 100, "how many servers TestGeneratedServers writes")
 	scripts   = flag.Int("scripts", 100, "how many scripts TestSignalScripts plays")
 	firstSeed = flag.Uint64("seed", 1, "the seed of the first of them")
 )

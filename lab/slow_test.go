@@ -11,7 +11,7 @@ import (
 )
 
 // In lab: go test -run TestSlow -slow -timeout 30m -v .
-var slow = flag.Bool("slow", false, "TestSlow measures what takes minutes, up to 16 of them")
+var slow = flag.Bool("slow", false, "TestSlow measures what takes minutes, up to 16 of them; TestCounter and TestThousandsOfConnections make 7000 connections each")
 
 // TestSlow measures the times that lab/README.md quotes: how long a client waits for
 // a crashed host, and how long TIME_WAIT lasts. It measures nothing without -slow.
