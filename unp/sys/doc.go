@@ -32,7 +32,7 @@
 // the child is on its own. Until then
 //
 //   - what main writes to descriptors 1 and 2, by whatever means except [Fatal], is thrown
-//     away, unless the environment variable UNP_PRINT is set to anything;
+//     away, unless the environment variable UNP_PRINT is set and not empty;
 //   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main starts
 //     in the directory in which the first process, which no Fork made, was started, so that it
 //     finds the same files. At its Fork the child gets the dispositions and the directory that
@@ -84,11 +84,13 @@
 //     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
 //     are closed, main has used all that it has read, and later rounds have made the same
 //     calls. What main reads on its way is limited to 64 KB and 1,000 calls since the last
-//     Accept. Beyond that, rounds in which Select, Poll or a call that reads found nothing are
-//     forgotten too; if that is not enough, Fork fails.
+//     Accept; Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond
+//     that, rounds in which Select, Poll or a call that reads found nothing are forgotten too;
+//     if that is not enough, Fork fails.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. This applies not only to a server's endless
-//     loop but to any loop that calls Accept and Close, or Recvfrom, before Fork.
+//     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
+//     Fork.
 //   - Slices that were given to Keep and that share memory in the parent do not share it in the
 //     child. The hidden counter of a range loop cannot be given to Keep: write a for loop with
 //     three clauses.
@@ -108,8 +110,8 @@
 //   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel, so
 //     sigtimedwait and signalfd do not see them. [Sigsuspend] and [Pselect] work as in C.
 //     unix.PthreadSigmask blocks a signal for main's thread only.
-//   - A signal that the parent catches, ignores or blocks, and that a new child is sent before
-//     it has reached its Fork, waits until it has. The exceptions are SIGHUP, SIGINT, SIGQUIT,
+//   - If a new child is sent a signal that its parent catches, ignores or blocks, the signal
+//     waits until the child has reached its Fork. The exceptions are SIGHUP, SIGINT, SIGQUIT,
 //     SIGABRT and SIGTERM, which the runtime unblocks: they end the child. In a child, a
 //     SIGCHLD handler that was set on the way to Fork is not called before the child's own
 //     first Fork. If a goroutine of the child executes a program, that program starts with some

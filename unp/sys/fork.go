@@ -30,10 +30,10 @@ import (
 // child and the child's process id in the parent, or -1 and the error. Only main can call it,
 // and not inside [Once].
 //
-// The child is this program, executed again: see the package comment. If main makes a
-// different call in the child from the next one on the parent's path, the child prints a
-// message that names both, and exits. Fork costs about as much as executing a Go program. It
-// needs /proc and two free descriptors.
+// The child is this program, executed again: see the package comment. If the child's main
+// makes a call other than the next one on the path, the child prints a message that names
+// both, and exits. Fork costs about as much as executing a Go program. It needs /proc and two
+// free descriptors.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()

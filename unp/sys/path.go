@@ -131,17 +131,18 @@ func sinceAccept(steps []*step) int {
 // atClose are the functions that AtClose was given.
 var atClose []func(fd int)
 
-// AtClose, called before main begins, registers f, which is then called with each descriptor that [Close] closes. It is
-// also called with each new descriptor, because main may have closed an earlier one of the
-// same number by other means.
+// AtClose, called before main begins, registers f, which is then called with each descriptor
+// that [Close] closes. It is also called with each new descriptor, because main may have closed
+// an earlier one of the same number by other means.
 func AtClose(f func(fd int)) { atClose = append(atClose, f) }
 
 // readAheads are the functions that ReadAhead was given.
 var readAheads []func() int
 
-// ReadAhead, called before main begins, registers f, which returns how many bytes main has read ahead and not yet used.
-// This package calls f before it forgets a round of a server's loop, because it forgets a
-// round only if main has used all that it has read. Goroutines may call f at the same time.
+// ReadAhead, called before main begins, registers f, which returns how many bytes main has read
+// ahead and not yet used. This package calls f before it forgets a round of a server's loop,
+// because it forgets a round only if main has used all that it has read. Goroutines may call f
+// at the same time.
 func ReadAhead(f func() int) { readAheads = append(readAheads, f) }
 
 // readAhead returns how many bytes main has read but not used.
