@@ -318,6 +318,7 @@ func TestSilentClients(t *testing.T) {
 	await(t, "two children", func() bool { return len(children(srv.pid())) == 2 })
 	mutes, deafs := children(srv.pid())[0].pid, children(srv.pid())[1].pid
 	await(t, "one child sleeps in read, one in write", func() bool {
+		quiet(t, srv.pid()) // until the buffers on the deaf client's way are full
 		return inCall(mutes, unix.SYS_READ) && inCall(deafs, unix.SYS_WRITE)
 	})
 	cli := client(t, "tcpcli01", srv)

@@ -20,12 +20,13 @@ import (
 
 var _ = register("handler waits for another while main forks", prints{Stdout: "100\n"}, func() { waitsForAnother(100, forkAndWait) })
 
-var _ = register("handler waits for another while main blocks", prints{Stdout: "10000\n"}, func() { waitsForAnother(10_000, blockAndUnblock) })
+var _ = register("handler waits for another while main blocks", prints{Stdout: "50000\n"}, func() { waitsForAnother(50_000, blockAndUnblock) })
 
 // waitsForAnother has main do something as often as that, while a handler waits for what
 // another handler does, which in C interrupts it.
 func waitsForAnother(times int, do func()) {
 	var flag atomic.Bool
+	var handled atomic.Int32
 	parent := sys.Getpid()
 	unp.Signal(unix.SIGUSR1, func(unix.Signal) { flag.Store(true) })
 	unp.Signal(unix.SIGUSR2, func(unix.Signal) {
@@ -34,12 +35,15 @@ func waitsForAnother(times int, do func()) {
 		for !flag.Load() {
 			unix.Nanosleep(&unix.Timespec{Nsec: 10_000}, nil)
 		}
+		handled.Add(1)
 	})
 	if parent == unix.Getpid() {
 		go func() {
-			for {
+			for sent := int32(1); ; sent++ {
 				unix.Kill(parent, unix.SIGUSR2)
-				time.Sleep(100 * time.Microsecond)
+				for handled.Load() < sent { // main gets on only between two handlers
+					time.Sleep(100 * time.Microsecond)
+				}
 			}
 		}()
 	}
