@@ -2,6 +2,7 @@ package unp
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -26,6 +27,10 @@ func strerror(err error) string {
 		return "Success"
 	}
 	text := err.Error()
+	number, unknown := strings.CutPrefix(text, "errno ")
+	if unknown {
+		return "Unknown error " + number
+	}
 	first, size := utf8.DecodeRuneInString(text)
 	if first == utf8.RuneError { // no text, or none in UTF-8
 		return text

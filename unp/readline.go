@@ -13,8 +13,9 @@ import (
 // of two connections. Here each descriptor has a buffer of its own.
 var readBufs sync.Map // from descriptor to *bufio.Reader
 
-// readCnts holds how many bytes each of these buffers held when Readline last returned.
-var readCnts sync.Map // from descriptor to int
+// readCnts holds how many bytes each of these buffers, and each stream of Fgets, held when
+// Readline or Fgets last returned.
+var readCnts sync.Map // from descriptor, or *bufio.Reader of Fgets, to int
 
 func init() {
 	sys.AtClose(func(fd int) {
@@ -25,8 +26,7 @@ func init() {
 }
 
 // buffered returns how many bytes all the buffers hold together.
-func buffered() int {
-	bytes := Stdin.Buffered()
+func buffered() (bytes int) {
 	readCnts.Range(func(_, readCnt any) bool {
 		bytes += readCnt.(int)
 		return true

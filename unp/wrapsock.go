@@ -62,6 +62,9 @@ func Listen(fd, backlog int) {
 func setsockopt(fd, level, optname int, optval any) error {
 	switch optval := optval.(type) {
 	case *int:
+		if optval == nil {
+			return unix.EFAULT
+		}
 		return sys.SetsockoptInt(fd, level, optname, *optval)
 	case *unix.Linger:
 		return sys.SetsockoptLinger(fd, level, optname, optval)

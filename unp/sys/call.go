@@ -4,6 +4,7 @@ package sys
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -113,7 +114,9 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 	result, err = c.made(do)
 	waitHandlers()
 	if inside { // Once is a step itself
+		path.Lock()
 		path.opening = append(path.opening, c.open...)
+		path.Unlock()
 	}
 	return result, err
 }
@@ -143,7 +146,7 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	c.skips = true
 	if path.beyond.Load() && undisturbed() { // where main has been need not be known: that saves time
-		return c.made(do)
+		return do()
 	}
 	at := here()
 	retracing := path.retracing.Load()
@@ -197,6 +200,9 @@ func (c *call) waitedInVain(result int, err error) bool {
 // record adds the call to the path.
 func (c *call) record(at place, result int, err error, out []any) {
 	s := &step{at: at, result: result, errno: errnoOf(err), open: c.open, reads: c.reads, bytes: c.bytes}
+	if err != nil {
+		s.result = -1
+	}
 	s.accepts = c.accepted(err)
 	s.idle = c.waitedInVain(result, err)
 	s.unread = readAhead() > 0
@@ -264,7 +270,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	s.idle = c.waitedInVain(result, failed)
 	s.unread = readAhead() > 0
 	path.skipped = 0
-	for _, fd := range s.open {
+	for _, fd := range slices.Concat(s.open, s.closed) {
 		forgetDescriptor(fd)
 	}
 	path.Lock()

@@ -65,6 +65,9 @@ func forkExec(at place, c *call) (int, error) {
 	if user != effectiveUser || group != effectiveGroup {
 		return -1, errPrivileged
 	}
+	if path.tooLong {
+		return -1, unix.E2BIG
+	}
 	startCatcher(unix.SIGCHLD)
 	c.record(at, 0, nil, nil) // as the child's Fork returns 0
 	var err error

@@ -183,11 +183,8 @@ func (s *step) appendLine(b []byte, before []keptValue) []byte {
 	if s.values != "" {
 		b = fmt.Appendf(b, " (%s)", s.values)
 	}
-	separator := " open "
-	for _, fd := range s.open {
-		b = fmt.Appendf(b, "%s%d", separator, fd)
-		separator = ","
-	}
+	b = appendNumbers(b, " open ", s.open)
+	b = appendNumbers(b, " closed ", s.closed)
 	if s.after != 0 {
 		b = fmt.Appendf(b, " after %d", s.after)
 	}
@@ -218,12 +215,8 @@ func parseLine(line string, before []keptValue) (*step, error) {
 		st.values = s.values()
 		s.literal(")")
 	}
-	if s.has(" open ") {
-		st.open = append(st.open, s.integer())
-		for s.has(",") {
-			st.open = append(st.open, s.integer())
-		}
-	}
+	st.open = s.numbers(" open ")
+	st.closed = s.numbers(" closed ")
 	if s.has(" after ") {
 		st.after = int64(s.integer())
 	}
@@ -236,6 +229,16 @@ func parseLine(line string, before []keptValue) (*step, error) {
 		return nil, errForged
 	}
 	return st, nil
+}
+
+// appendNumbers appends numbers as a list, such as " open 3,4".
+func appendNumbers(b []byte, word string, numbers []int) []byte {
+	for _, n := range numbers {
+		b = append(b, word...)
+		b = strconv.AppendInt(b, int64(n), 10)
+		word = ","
+	}
+	return b
 }
 
 // errnoName returns the name of an error, such as EINTR, or errno and its number.
@@ -317,6 +320,15 @@ func (s *scanner) integer() int {
 	n, err := strconv.Atoi(s.word())
 	s.ok = s.ok && err == nil
 	return n
+}
+
+// numbers takes a list of numbers that begins with a word, if there is one.
+func (s *scanner) numbers(word string) (list []int) {
+	for s.has(word) {
+		list = append(list, s.integer())
+		word = ","
+	}
+	return list
 }
 
 func (s *scanner) errno() unix.Errno {

@@ -20,7 +20,7 @@ var path1 = []*step{
 	{at: 1, line: "a.go:25", call: "open(\"a) = 7 \\\" (\", 0)", result: -1, errno: unix.ENOENT, kept: []keptValue{{"0x0000000000000001.0", "3"}, {"0x0000000000000001.1", `"a)}"`}}},
 	{at: 7, line: "b.go:1", call: "pipe(0)", values: "3 4", open: []int{3, 4}, kept: []keptValue{{"0x0000000000000001.0", "3"}, {"0x0000000000000001.1", `"a)}"`}}},
 	{at: 7, line: "b.go:1", call: "write(3, 5)", result: 2, after: 7, kept: []keptValue{{"0x0000000000000001.0", "4"}, {"0x0000000000000001.1", `"a)}"`}}},
-	{at: 7, line: "b.go:1", call: "read(3, 5)", result: 5, values: `"\x00) \"\n"`, open: []int{9}, after: 1, kept: []keptValue{{"0x0000000000000001.0", "4"}, {"0x0000000000000001.1", `"a)}"`}, {"0x0000000000000002.0", "nil"}}},
+	{at: 7, line: "b.go:1", call: "read(3, 5)", result: 5, values: `"\x00) \"\n"`, open: []int{9}, closed: []int{7, 8}, after: 1, kept: []keptValue{{"0x0000000000000001.0", "4"}, {"0x0000000000000001.1", `"a)}"`}, {"0x0000000000000002.0", "nil"}}},
 	{at: 9, line: "b.go:2", call: "ioctl()", result: -1, errno: 5000, kept: []keptValue{{"0x0000000000000001.0", "4"}, {"0x0000000000000001.1", `"a)}"`}, {"0x0000000000000002.0", "nil"}}},
 	{at: 8, line: "b.go:9", call: "fork()", kept: []keptValue{{"0x0000000000000001.0", "5"}, {"0x0000000000000001.1", `"a)}"`}, {"0x0000000000000002.0", "nil"}}},
 }

@@ -141,7 +141,11 @@ func raw(sa SA, salen Socklen) (unsafe.Pointer, Socklen) {
 		return nil, salen
 	}
 	b := sa.memory()
-	return unsafe.Pointer(unsafe.SliceData(b)), min(salen, Socklen(len(b)))
+	p := unsafe.Pointer(unsafe.SliceData(b))
+	if salen > unix.SizeofSockaddrAny { // the kernel reads nothing, and says EINVAL
+		return p, salen
+	}
+	return p, min(salen, Socklen(len(b)))
 }
 
 // rawOut returns where the kernel is to store an address and its size; the kernel is to store
@@ -151,8 +155,11 @@ func rawOut(sa SA, salen *Socklen) (unsafe.Pointer, *Socklen) {
 		p, _ := raw(sa, 0)
 		return p, nil
 	}
-	p, n := raw(sa, *salen)
-	*salen = n
+	p, n := raw(sa, min(*salen, unix.SizeofSockaddrAny))
+	negative := int32(*salen) < 0 // the kernel stores nothing, and says EINVAL
+	if !negative {
+		*salen = n
+	}
 	return p, salen
 }
 

@@ -20,6 +20,7 @@ type step struct {
 	values string      // what it has stored in variables
 	kept   []keptValue // the variables that Keep was given, when it returned
 	open   []int       // the descriptors that it has opened and nobody has closed
+	closed []int       // those that it has opened and somebody has closed
 	after  int64       // if it is skipped when it succeeds: how many such calls main had made since the step before
 
 	accepts bool // it waits for a client: a server's loop has one in each round
@@ -37,6 +38,9 @@ const (
 	maxData  = 64 << 10 // bytes
 )
 
+// maxSteps is more than the number of steps whose lines execve(2) can take: 6 MB at most.
+const maxSteps = 150_000
+
 // path is main's way through the program: the calls that main has made and what they returned,
 // so that a child can go the same way.
 var path struct {
@@ -47,6 +51,7 @@ var path struct {
 	skipped    int64         // how many calls that are skipped main has made since the last step
 	opener     map[int]*step // the step that has opened a descriptor
 	opening    []int         // the descriptors that main has opened inside Once
+	tooLong    bool          // it had more than maxSteps, and there can be no Fork any more
 	due        int           // how many steps there may be before finished rounds are forgotten
 
 	handlersReturned uint32 // how many there were at the last step
@@ -62,10 +67,17 @@ func appendStep(s *step) {
 	s.open = append(s.open, path.opening...)
 	path.opening = nil
 	path.skipped = 0
+	if path.tooLong {
+		return
+	}
 	path.taken = append(path.taken, s)
 	own(s)
 	if len(path.taken) >= path.due {
 		forgetRounds()
+	}
+	if len(path.taken) > maxSteps { // main may run for ever, and never fork
+		path.tooLong = true
+		path.taken, path.opener = nil, nil
 	}
 }
 
@@ -165,6 +177,7 @@ func forgetDescriptor(fd int) {
 	s := path.opener[fd]
 	if s != nil {
 		s.open = slices.DeleteFunc(s.open, func(open int) bool { return open == fd })
+		s.closed = append(s.closed, fd)
 		delete(path.opener, fd)
 	}
 }

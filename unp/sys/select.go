@@ -17,9 +17,7 @@ import (
 // returns the number of ready descriptors, 0 if the timeout has expired, or -1 and the error.
 // A nil set is empty; with a nil timeout Select waits forever.
 func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
-	if nfd > unix.FD_SETSIZE {
-		return -1, unix.EINVAL
-	}
+	nfd = min(nfd, unix.FD_SETSIZE)
 	c := asleep("select", nfd, shownSet(r), shownSet(w), shownSet(e)).reading()
 	return c.replayed(func() (int, error) {
 		if timeout == nil {
@@ -40,9 +38,7 @@ func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 // the wait if sigmask lets it through. If sigmask is nil, the mask stays as it is. Only main
 // can call Pselect with a mask.
 func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix.Sigset_t) (int, error) {
-	if nfd > unix.FD_SETSIZE {
-		return -1, unix.EINVAL
-	}
+	nfd = min(nfd, unix.FD_SETSIZE)
 	if sigmask != nil && !onMain() {
 		Fatal("pselect error: only main can call Pselect with a mask, not a signal handler or another goroutine")
 	}

@@ -64,7 +64,7 @@ func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 		}
 		return 0, err
 	}, &old.Val[0])
-	if oldset != nil {
+	if oldset != nil && err == nil {
 		*oldset = old
 	}
 	return err

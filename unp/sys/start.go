@@ -131,10 +131,10 @@ func becomeChild(text string) {
 	if h.environment != nil {
 		setEnvironment(h.environment)
 	}
-	leaveDirectory()
 	if os.Getenv("UNP_PRINT") == "" {
 		silence()
 	}
+	leaveDirectory()
 	// Not prctl, which in a trace marks where the child arrives.
 	comm, _ := unix.Open("/proc/self/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	unix.Write(comm, []byte(h.name))
@@ -242,7 +242,7 @@ func arrive() {
 		unix.Close(arrivalDir)
 		arrivalDir = -1
 	}
-	if inherited.environment != nil {
+	if !slices.Equal(os.Environ(), environ) {
 		setEnvironment(environ)
 	}
 	block(inherited.blocked)
@@ -266,6 +266,7 @@ func sameProgram() error {
 	if err != nil {
 		return err
 	}
+	exe = strings.ReplaceAll(exe, "\n", `\012`) // as in maps
 	for line := range strings.Lines(string(maps)) {
 		var from, to uintptr
 		fmt.Sscanf(line, "%x-%x", &from, &to)

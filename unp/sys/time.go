@@ -22,7 +22,7 @@ func Time(t *unix.Time_t) (unix.Time_t, error) {
 // Gettimeofday stores the time since 1970 in *tv, see gettimeofday(2). It returns the error.
 func Gettimeofday(tv *unix.Timeval) error {
 	if tv == nil {
-		return unix.EFAULT
+		tv = new(unix.Timeval)
 	}
 	_, err := briefly("gettimeofday").reading().replayed(func() (int, error) { return 0, unix.Gettimeofday(tv) }, tv)
 	return err

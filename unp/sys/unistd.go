@@ -10,7 +10,6 @@ import "golang.org/x/sys/unix"
 // input, or -1 and the error.
 func Read(fd int, p []byte) (int, error) {
 	if path.beyond.Load() && undisturbed() { // the path needs no more reads: that saves time
-		defer begin(slow, fd)()
 		return unix.Read(fd, p)
 	}
 	c := slowly("read", fd, len(p)).on(fd).reading()
@@ -54,7 +53,9 @@ func pipe(name string, p []int, flags int) error {
 		c.opened(fd[1], err)
 		return 0, err
 	}, &fd[0], &fd[1])
-	copy(p, fd[:])
+	if err == nil {
+		copy(p, fd[:])
+	}
 	return err
 }
 
@@ -107,11 +108,12 @@ func Chdir(dir string) error {
 	if onMain() && insideOnce() {
 		Fatal("chdir error: main cannot call Chdir inside Once, because a child would not call it")
 	}
-	if path.retracing.Load() {
+	retracing := path.retracing.Load()
+	_, err := briefly("chdir", dir).replayed(func() (int, error) { return 0, unix.Chdir(dir) })
+	if retracing && err == nil {
 		keepDirectory()
 		unix.Chdir(dir)
 	}
-	_, err := briefly("chdir", dir).replayed(func() (int, error) { return 0, unix.Chdir(dir) })
 	return err
 }
 
@@ -190,7 +192,7 @@ func Pause() error { return suspend("pause", currentMask(), seen) }
 // cancels the previous alarm. See alarm(2). Alarm returns the number of seconds that were left
 // on the previous alarm.
 func Alarm(seconds uint) uint {
-	const maximum = 1<<31 - 1
+	const maximum = 1<<32 - 1 // an unsigned int, as in C
 	left, _ := briefly("alarm", seconds).replayed(func() (int, error) {
 		old, err := unix.Setitimer(unix.ITIMER_REAL, unix.Itimerval{Value: unix.Timeval{Sec: int64(min(seconds, maximum))}})
 		left := old.Value

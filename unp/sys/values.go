@@ -88,8 +88,23 @@ func endOfValues(text string) int {
 	}
 }
 
+// asTexter returns a variable as a texter, if it is one. A struct that only embeds one is not.
+func asTexter(pointer any) (t texter, ok bool) {
+	t, ok = pointer.(texter)
+	if !ok {
+		return nil, false
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(pointer).Elem()) {
+		if field.Anonymous {
+			return nil, false
+		}
+	}
+	return t, true
+}
+
 func valueText(pointer any) (string, error) {
-	if t, ok := pointer.(texter); ok {
+	t, ok := asTexter(pointer)
+	if ok {
 		return t.valueText(), nil
 	}
 	v := reflect.ValueOf(pointer).Elem()
@@ -134,8 +149,9 @@ func errorText(v reflect.Value) (string, error) {
 }
 
 func setValue(text string, pointer any) error {
-	if t, ok := pointer.(texter); ok {
-		return t.setText(text)
+	address, ok := asTexter(pointer)
+	if ok {
+		return address.setText(text)
 	}
 	v := reflect.ValueOf(pointer).Elem()
 	t := v.Type()
@@ -167,15 +183,19 @@ func setValue(text string, pointer any) error {
 	return setMemory(v, unquoted)
 }
 
-// setMemory gives a string, a slice or a flat variable the bytes of its value.
+// setMemory gives a string, a slice or a flat variable the bytes of its value. A slice that has
+// them already stays where it is, and any other keeps its capacity.
 func setMemory(v reflect.Value, bytes string) error {
 	t := v.Type()
 	switch {
 	case v.Kind() == reflect.String:
 		v.SetString(bytes)
 	case flatSlice(t):
+		if !v.IsNil() && string(memory(v)) == bytes {
+			return nil
+		}
 		n := len(bytes) / int(t.Elem().Size())
-		v.Set(reflect.MakeSlice(t, n, n))
+		v.Set(reflect.MakeSlice(t, n, max(n, v.Cap())))
 		if copy(memory(v), bytes) != len(bytes) {
 			return errNoValue
 		}
