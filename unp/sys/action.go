@@ -3,29 +3,37 @@
 package sys
 
 import (
-	"reflect"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// handlers has the handlers that main has set on its way and that have variables of their own,
-// by the addresses of their code.
-var handlers = map[uint64]func(unix.Signal){}
+// closures are the handlers that main has set and that have variables of their own. Each is
+// named after the place where main has set it, and the signal.
+var closures = map[uint64]func(unix.Signal){}
 
-// rememberHandler remembers a handler that main sets on its way.
-func rememberHandler(handler func(unix.Signal)) {
-	if !path.retracing.Load() || handler == nil {
+// rememberClosure remembers a handler that Sigaction was given at a place.
+func rememberClosure(at place, signo unix.Signal, handler func(unix.Signal)) {
+	if at == nowhere || handler == nil {
 		return
 	}
 	_, isClosure := addressOf(handler)
 	if isClosure {
-		handlers[codeOf(handler)] = handler
+		closures[uint64(at)^uint64(signo)] = handler
 	}
 }
 
-// codeOf returns the address of a function's code, from anchor.
-func codeOf(f func(unix.Signal)) uint64 { return uint64(reflect.ValueOf(f).Pointer() - anchor) }
+// closureName returns the name of a closure, or 0 if main has not set it.
+func closureName(handler func(unix.Signal)) uint64 {
+	address, _ := addressOf(handler)
+	for name, other := range closures {
+		otherAddress, _ := addressOf(other)
+		if otherAddress == address {
+			return name
+		}
+	}
+	return 0
+}
 
 // addressOf returns the address of a function, from anchor: in the program, or, if the function
 // is a closure, on the heap.
@@ -47,13 +55,13 @@ func actionOf(signo unix.Signal) action {
 	switch {
 	case c.act.Handler == nil:
 		a.handler = kernelDFL
-	case c.ignores():
+	case c.act.ignores():
 		a.handler = kernelIGN
 	default:
 		a.handler, a.closure = addressOf(c.act.Handler)
 	}
 	if a.closure {
-		a.handler = codeOf(c.act.Handler)
+		a.handler = closureName(c.act.Handler)
 	}
 	return a
 }
@@ -97,7 +105,7 @@ func (a action) sigaction() Sigaction_t {
 	act.Mask.Val[0] = a.mask
 	switch {
 	case a.closure:
-		act.Handler = handlers[a.handler]
+		act.Handler = closures[a.handler]
 		if act.Handler == nil {
 			Fatal("fork error: the child has not reached the call of Sigaction that set its parent's handler for signal %d", a.signo)
 		}

@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"os"
 	ossignal "os/signal"
-	"reflect"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,7 @@ import (
 
 // sigaction(2) and its relatives, on top of the Go runtime.
 //
-// The kernel gets the disposition and the flags asked for, but the handler that it calls is
+// The kernel gets the disposition asked for, and the flags except SA_RESETHAND, but the handler that it calls is
 // the runtime's, because a Go function cannot run at the point where a signal interrupts a
 // thread. The runtime hands the signal to package os/signal, which passes it to a goroutine,
 // the signal's catcher. The catcher calls the handler, on a thread of its own, where even what
@@ -31,6 +30,8 @@ type catcher struct {
 	act     Sigaction_t    // what Sigaction has set
 	kernel  ksigaction     // what the kernel has been given for it
 	pending chan os.Signal // room for one, because signals are not queued; nil until the catcher has started
+	thread  int            // where the handler runs, see gettid(2)
+	mask    uint64         // what that thread blocks
 }
 
 // signals is what a kernel keeps about the signals of a process. With the mutex and the
@@ -76,27 +77,52 @@ func begin(does activity, on int) (end func()) {
 	}
 }
 
-// ignores tells whether the disposition is SIG_IGN.
-func (c *catcher) ignores() bool { // Go compares no functions
-	return c.act.Handler != nil && reflect.ValueOf(c.act.Handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer()
-}
-
-// install gives the kernel the disposition of a signal. A signal that main blocks is caught,
-// whatever its disposition, because the kernel would give it to another thread.
-func (c *catcher) install(signo unix.Signal) {
+// forKernel returns the disposition that the kernel is to have for a signal. One that is held
+// back is caught, whatever its disposition, because the kernel would give it to another thread.
+func (c *catcher) forKernel(signo unix.Signal) ksigaction {
 	const forChildren = SA_NOCLDSTOP | SA_NOCLDWAIT
 	switch {
-	case signals.blocked&^needed&bit(signo) != 0 || c.act.Handler != nil && !c.ignores():
-		c.kernel = signals.runtimeAction
-		c.kernel.flags &^= SA_RESTART
-		c.kernel.flags |= uint64(c.act.Flags & (forChildren | SA_RESTART | SA_RESETHAND))
-	case c.ignores():
-		c.kernel = ksigaction{handler: kernelIGN, flags: uint64(c.act.Flags & forChildren)}
-	default:
-		c.kernel = ksigaction{handler: kernelDFL, flags: uint64(c.act.Flags & forChildren)}
+	case heldBack()&^needed&bit(signo) != 0 || c.act.Handler != nil && !c.act.ignores():
+		kernel := signals.runtimeAction
+		kernel.flags &^= SA_RESTART
+		kernel.flags |= uint64(c.act.Flags & (forChildren | SA_RESTART))
+		return kernel
+	case c.act.ignores():
+		return ksigaction{handler: kernelIGN, flags: uint64(c.act.Flags & forChildren)}
+	}
+	return ksigaction{handler: kernelDFL, flags: uint64(c.act.Flags & forChildren)}
+}
+
+// heldBack returns the signals that wait: those that main blocks, and those that the threads of
+// running handlers block.
+func heldBack() uint64 {
+	set := signals.blocked
+	for running := signals.running; running != 0; running &= running - 1 {
+		set |= signals.catchers[1+bits.TrailingZeros64(running)].mask
+	}
+	return set
+}
+
+// install gives the kernel the disposition of a signal.
+func (c *catcher) install(signo unix.Signal) {
+	c.kernel = c.forKernel(signo)
+	if c.pending == nil && signals.blocked&bit(signo) != 0 { // it may be pending, and Notify unblocks it
+		rtSigaction(signo, &c.kernel, nil)
 	}
 	c.start(signo)                               // first, because Notify may set a disposition of its own
 	rtSigaction(signo, &c.kernel, &ksigaction{}) // so that strace shows the previous one
+}
+
+// reinstall gives the kernel the dispositions of the signals in set that are no longer, or not
+// yet, held back.
+func reinstall(set uint64) {
+	for set &^= needed | reserved; set != 0; set &= set - 1 {
+		signo := unix.Signal(1 + bits.TrailingZeros64(set))
+		c := &signals.catchers[signo]
+		if c.forKernel(signo) != c.kernel {
+			c.install(signo)
+		}
+	}
 }
 
 // start begins to catch a signal, unless it is at its default or ignored. SIGPIPE is caught
@@ -123,7 +149,9 @@ func (c *catcher) start(signo unix.Signal) {
 func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	runtime.LockOSThread()
 	signals.Lock() // startCatchers holds the lock until all have started: this thread may take the signal of any
-	sigmask(unix.SIG_SETMASK, signals.blocked|bit(signo))
+	c.thread = unix.Gettid()
+	c.mask = signals.blocked | bit(signo)
+	sigmask(unix.SIG_SETMASK, c.mask)
 	signals.Unlock()
 	defer c.catchOn(signo, wake)
 	for range wake {
@@ -152,20 +180,8 @@ func (c *catcher) catchOn(signo unix.Signal, wake chan os.Signal) {
 	go c.catch(signo, wake)
 }
 
-// canRun tells whether the handler of a signal may run now. While a handler runs, the signals
-// in its mask wait.
-func canRun(signo unix.Signal) bool {
-	if signals.held || signals.blocked&bit(signo) != 0 {
-		return false
-	}
-	for running := signals.running; running != 0; running &= running - 1 {
-		other := &signals.catchers[1+bits.TrailingZeros64(running)]
-		if other.act.Mask.Val[0]&bit(signo) != 0 {
-			return false
-		}
-	}
-	return true
-}
+// canRun tells whether the handler of a signal may run now.
+func canRun(signo unix.Signal) bool { return !signals.held && heldBack()&bit(signo) == 0 }
 
 // handle handles a signal according to its disposition; as a rule, it calls the handler. Its
 // caller has locked signals; handle leaves signals locked even if the handler panics or calls
@@ -173,7 +189,7 @@ func canRun(signo unix.Signal) bool {
 func (c *catcher) handle(signo unix.Signal) {
 	act := c.act
 	switch {
-	case c.ignores():
+	case c.act.ignores():
 		changed.Broadcast()
 		return
 	case act.Handler == nil: // main has unblocked it, or the handler has just set its default
@@ -183,9 +199,11 @@ func (c *catcher) handle(signo unix.Signal) {
 	}
 	if act.Flags&SA_RESETHAND != 0 {
 		c.act.Handler = nil
-		c.install(signo)
 	}
+	held := heldBack()
+	c.block(signals.blocked | act.Mask.Val[0] | bit(signo))
 	signals.running |= bit(signo)
+	reinstall(heldBack() &^ held)
 	signals.Unlock()
 	defer func() { // even if the handler calls runtime.Goexit
 		value := recover()
@@ -196,10 +214,35 @@ func (c *catcher) handle(signo unix.Signal) {
 		handlersReturned.Add(1)
 		interruptMain(act.Flags)
 		signals.Lock()
+		held := heldBack()
 		signals.running &^= bit(signo)
+		reinstall(held &^ heldBack())
 		changed.Broadcast()
 	}()
 	act.Handler(signo)
+}
+
+// block makes the catcher's thread, which calls block, block these signals and no others.
+func (c *catcher) block(mask uint64) {
+	if mask != c.mask {
+		c.mask = mask
+		sigmask(unix.SIG_SETMASK, mask)
+	}
+}
+
+// noteMask notes that a handler has changed what its thread blocks.
+func noteMask() {
+	signals.Lock()
+	defer signals.Unlock()
+	for running := signals.running; running != 0; running &= running - 1 {
+		c := &signals.catchers[1+bits.TrailingZeros64(running)]
+		if c.thread == unix.Gettid() {
+			held := heldBack()
+			c.mask = currentMask()
+			reinstall(held ^ heldBack())
+			changed.Broadcast()
+		}
+	}
 }
 
 // interruptMain returns when main is no longer in a call that a handler with these flags
@@ -325,10 +368,7 @@ func block(set uint64) (old uint64) {
 		changed.Wait()
 	}
 	signals.blocked = set
-	for differ := (old ^ set) &^ needed; differ != 0; differ &= differ - 1 {
-		signo := 1 + bits.TrailingZeros64(differ)
-		signals.catchers[signo].install(unix.Signal(signo))
-	}
+	reinstall(old ^ set)
 	changed.Broadcast()
 	return old
 }
@@ -336,11 +376,12 @@ func block(set uint64) (old uint64) {
 // atDefault sets the signals that the runtime catches back to their default, except those that
 // it needs. SIGURG, with which the runtime interrupts its threads, is not among the
 // exceptions: at its default it interrupts nothing. From then on, the signals in the set
-// ignored are ignored.
-func atDefault(ignored uint64) {
+// ignored are ignored. Those in the set early stay caught until the child has arrived, because
+// the kernel would drop a pending SIGCONT, for example.
+func atDefault(ignored, early uint64) {
 	rtSigaction(unix.SIGURG, nil, &signals.runtimeAction)
 	for signo := unix.Signal(1); signo <= 64; signo++ {
-		if needed&bit(signo) == 0 {
+		if (needed|early)&bit(signo) == 0 {
 			rtSigaction(signo, &ksigaction{}, nil)
 		}
 		if ignored&bit(signo) != 0 {
@@ -383,6 +424,14 @@ func startCatcher(signo unix.Signal) {
 	signals.catchers[signo].start(signo)
 }
 
+// ignoredByDefault are the signals that the kernel ignores at their default.
+const ignoredByDefault = 1<<(unix.SIGCHLD-1) | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGURG-1) | 1<<(unix.SIGWINCH-1)
+
+// drops tells whether setting this disposition drops the signal if it is pending.
+func (act *Sigaction_t) drops(signo unix.Signal) bool {
+	return act.ignores() || act.Handler == nil && ignoredByDefault&bit(signo) != 0
+}
+
 // isPending tells whether the signal has arrived and its handler has not been called.
 func (c *catcher) isPending() bool { return len(c.pending) > 0 }
 
@@ -412,7 +461,7 @@ func forIgnoredButCaught(do func(signo unix.Signal, kernel *ksigaction)) {
 	defer signals.Unlock()
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		c := &signals.catchers[signo]
-		if c.ignores() && c.kernel.handler != kernelIGN {
+		if c.act.ignores() && c.kernel.handler != kernelIGN {
 			do(signo, &c.kernel)
 		}
 	}

@@ -2,7 +2,11 @@
 
 package sys
 
-import "golang.org/x/sys/unix"
+import (
+	"reflect"
+
+	"golang.org/x/sys/unix"
+)
 
 // The flags of a Sigaction_t, see sigaction(2).
 const (
@@ -25,4 +29,9 @@ type Sigaction_t struct {
 	Handler func(unix.Signal)
 	Mask    unix.Sigset_t
 	Flags   int
+}
+
+// ignores tells whether the handler is SIG_IGN.
+func (act *Sigaction_t) ignores() bool { // Go compares no functions
+	return act.Handler != nil && reflect.ValueOf(act.Handler).Pointer() == reflect.ValueOf(SIG_IGN).Pointer()
 }

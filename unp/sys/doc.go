@@ -91,37 +91,55 @@
 //     values that the rounds on the path give them. This applies not only to a server's endless
 //     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
 //     Fork.
-//   - Slices that were given to Keep and that share memory in the parent do not share it in the
+//   - Slices that were given to Keep and that share memory in the parent may not share it in the
 //     child. The hidden counter of a range loop cannot be given to Keep: write a for loop with
 //     three clauses.
 //   - A handler that uses variables of the function around it must be one that main sets on its
 //     way to Fork. If it is one that a forgotten round or another handler has set, the child
 //     exits with a message.
-//   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED.
+//   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. What
+//     prctl(2) has set is as after exec, and the child has the name with which the first process
+//     was started.
 //   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
-//   - The child does not have its parent's close-on-exec descriptors. Calls of this package
-//     drop SOCK_CLOEXEC and O_CLOEXEC, but os.Open sets O_CLOEXEC, even inside Once.
+//   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2. Calls
+//     of this package drop SOCK_CLOEXEC and O_CLOEXEC, but os.Open sets O_CLOEXEC, even inside
+//     Once. A file that main opens again on its way may have another number in the child.
+//   - The runtime opens /dev/null in the place of a standard descriptor that is closed when the
+//     first process starts, opens two descriptors of its own if a standard descriptor has
+//     O_NONBLOCK, and raises the soft limit on descriptors to the hard one. A package that was
+//     initialized before this one prints in the child what it prints in its parent.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
 //     may give back capabilities that the parent has dropped. Fork fails in a program that was
 //     started with the privileges of another user (set-user-ID, for example), because such a
 //     program cannot trust its environment.
-//   - A call that the kernel restarts may continue before the handler has run; in C it
-//     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop.
-//   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel, so
-//     sigtimedwait and signalfd do not see them. [Sigsuspend] and [Pselect] work as in C.
-//     unix.PthreadSigmask blocks a signal for main's thread only.
-//   - If a new child is sent a signal that its parent catches, ignores or blocks, the signal
-//     waits until the child has reached its Fork. The exceptions are SIGHUP, SIGINT, SIGQUIT,
-//     SIGABRT and SIGTERM, which the runtime unblocks: they end the child. In a child, a
-//     SIGCHLD handler that was set on the way to Fork is not called before the child's own
-//     first Fork. If a goroutine of the child executes a program, that program starts with some
-//     signals blocked: those that the child's parent caught or ignored.
-//   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while
-//     SIGURG is blocked. Real-time signals are not queued. On threads other than main's, the
-//     runtime unblocks some of the signals that were blocked when the program started.
 //   - Do not close all descriptors in a loop, as daemons do: the runtime's own are among them,
 //     and the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime uses descriptors 3 and 4 for itself, unless your
 //     go.mod has the two godebug lines that this module's has, or package main has
 //     //go:debug containermaxprocs=0 and //go:debug updatemaxprocs=0.
+//
+// # Limits of signals
+//
+//   - A call that the kernel restarts may continue before the handler has run; in C it
+//     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop. The
+//     calls that a handler makes are not interrupted.
+//   - The runtime cannot interrupt a loop that calls nothing, because SIGURG is at its default.
+//     Such a loop, for example one that only looks at a variable until a handler has set it,
+//     may hold up the handler, other goroutines and the garbage collector. Call [Pause] in it.
+//   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel: sigtimedwait
+//     and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and exec drops
+//     them. [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for
+//     main's thread only.
+//   - If a new child is sent a signal that its parent catches, ignores or blocks, the signal
+//     waits until the child has reached its Fork. The exceptions are SIGHUP, SIGINT, SIGQUIT,
+//     SIGABRT and SIGTERM, which the runtime unblocks, so they end the child, and SIGCONT and
+//     SIGURG, which may be lost. In a child, a SIGCHLD handler that was set on the way to Fork
+//     is not called before the child's own first Fork. If a goroutine of the child executes a
+//     program, that program starts with some signals blocked: those that the child's parent
+//     caught or ignored.
+//   - The runtime unblocks the same five signals if they were blocked when the program started;
+//     on threads other than main's, it unblocks some more.
+//   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while
+//     SIGURG is blocked. A handler for SIGPIPE may be called twice after a write through
+//     os.Stdout. Real-time signals are not queued.
 package sys

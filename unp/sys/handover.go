@@ -38,8 +38,8 @@ type heritage struct {
 // SA_RESETHAND or another goroutine has set. So at its Fork a child is given them all.
 type action struct {
 	signo   unix.Signal
-	handler uint64 // as Sigaction_t has it: its address from anchor, or kernelDFL or kernelIGN
-	closure bool   // the handler has variables of its own, and handler is the address of its code
+	handler uint64 // its address from anchor, or kernelDFL or kernelIGN
+	closure bool   // the handler has variables of its own, and handler is what closureName returns
 	mask    uint64
 	flags   uint64
 }

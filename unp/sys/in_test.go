@@ -37,13 +37,20 @@ func TestAddresses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			const tooMuch = 1 << 31 // bytes: no more is read or stored than there is
+			const tooMuch = 1 << 20 // bytes: no more is stored than there is room for
 			size := Socklen(tooMuch)
+			if err := Bind(fd, c.sa, tooMuch); err != unix.EINVAL {
+				t.Errorf("%s: bind with an address of %d bytes: %v", c.name, tooMuch, err)
+			}
 			if err := Bind(fd, c.sa, Socklen(len(c.sa.memory()))); err != nil {
 				t.Fatalf("%s: %v", c.name, err)
 			}
 			if err := Getsockname(fd, c.sa, &size); err != nil || int(size) > len(c.sa.memory()) {
 				t.Errorf("%s: getsockname: %v, %d bytes", c.name, err, size)
+			}
+			size = 1 << 31 // a negative number in C
+			if err := Getsockname(fd, c.sa, &size); err != unix.EINVAL {
+				t.Errorf("%s: getsockname into %d bytes: %v", c.name, int32(size), err)
 			}
 			unix.Close(fd)
 		}

@@ -30,6 +30,9 @@ const needed = 1<<(unix.SIGSEGV-1) | 1<<(unix.SIGBUS-1) | 1<<(unix.SIGFPE-1) | 1
 // runtime and the C library use.
 const reserved = 1<<(unix.SIGKILL-1) | 1<<(unix.SIGSTOP-1) | 7<<(32-1)
 
+// libraries are the signals that C libraries for Linux keep for themselves.
+const libraries = 3 << (32 - 1)
+
 func isSignal(signo unix.Signal) bool { return 1 <= signo && signo <= 64 }
 
 func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }

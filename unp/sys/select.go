@@ -47,13 +47,21 @@ func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix
 		if sigmask == nil {
 			return unix.Pselect(nfd, r, w, e, timeout, nil)
 		}
+		n, err := ready(nfd, r, w, e)
+		if n != 0 {
+			return n, err
+		}
 		before := handlersReturned.Load()
 		return whileBlocking(sigmask.Val[0], func(mask unix.Sigset_t) (int, error) {
 			waitHandlers()
 			if handlersReturned.Load() == before {
 				return unix.Pselect(nfd, r, w, e, timeout, &mask)
 			}
-			return readyOrInterrupted(nfd, r, w, e)
+			n, err := ready(nfd, r, w, e)
+			if n == 0 {
+				return -1, unix.EINTR
+			}
+			return n, err
 		})
 	}, setsOut(r, w, e, nil)...)
 }
@@ -75,9 +83,9 @@ func Poll(fds []unix.PollFd, timeout int) (int, error) {
 	return n, err
 }
 
-// readyOrInterrupted is what pselect does when a signal has arrived before it waits: it
-// returns the descriptors that are ready, or EINTR.
-func readyOrInterrupted(nfd int, r, w, e *unix.FdSet) (int, error) {
+// ready does what pselect does before it waits: if descriptors are ready, it leaves only those
+// in the sets, and returns their number. Otherwise it returns 0 and leaves the sets as they are.
+func ready(nfd int, r, w, e *unix.FdSet) (int, error) {
 	var ready [3]unix.FdSet
 	var copies [3]*unix.FdSet
 	sets := [3]*unix.FdSet{r, w, e}
@@ -88,11 +96,8 @@ func readyOrInterrupted(nfd int, r, w, e *unix.FdSet) (int, error) {
 		}
 	}
 	n, err := unix.Pselect(nfd, copies[0], copies[1], copies[2], &unix.Timespec{}, nil)
-	if n == 0 {
-		return -1, unix.EINTR
-	}
 	for i, fds := range sets {
-		if fds != nil && err == nil {
+		if fds != nil && n > 0 {
 			*fds = ready[i]
 		}
 	}

@@ -19,11 +19,16 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 	if !isSignal(signo) || reserved&bit(signo) != 0 && !onlyLooks {
 		return unix.EINVAL
 	}
-	if onMain() {
+	at := here()
+	if at != nowhere {
 		if insideOnce() {
 			Fatal("signal error: main cannot call Sigaction inside Once, because a child would not call it")
 		}
 		waitHandlers() // a signal that has already arrived is for the previous handler
+	}
+	drops := act != nil && act.drops(signo)
+	if drops && currentMask()&bit(signo) != 0 {
+		settle(bit(signo))
 	}
 	signals.Lock()
 	defer signals.Unlock()
@@ -31,9 +36,10 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 	was := c.act
 	if act != nil {
 		c.act = *act
-		rememberHandler(act.Handler)
+		c.act.Mask.Val[0] &^= reserved
+		rememberClosure(at, signo, act.Handler)
 		c.install(signo)
-		if c.ignores() {
+		if drops {
 			c.discard()
 		}
 	}
@@ -46,9 +52,9 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 // Sigprocmask is the system call sigprocmask, see sigprocmask(2), for the process: how is
 // unix.SIG_BLOCK, unix.SIG_UNBLOCK or unix.SIG_SETMASK. It stores the previous set in *oldset
 // and returns the error; set and oldset may be nil. A blocked signal stays pending; when it is
-// unblocked, its handler is called once, however often the signal was sent. A signal that was
-// sent just before it was blocked may, rarely, be handled a moment later, or twice. In a
-// handler, Sigprocmask changes only the mask of the handler's thread.
+// unblocked, its handler is called once, however often the signal was sent. Rarely, it is called
+// a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask changes what
+// waits until the handler returns; a handler is never called while it runs.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
 	if set != nil { // sigThread is not for programs
@@ -61,6 +67,8 @@ func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 		err := unix.PthreadSigmask(how, set, &old)
 		if onMain() {
 			block(currentMask())
+		} else {
+			noteMask()
 		}
 		return 0, err
 	}, &old.Val[0])
@@ -129,13 +137,13 @@ func Kill(pid int, signo unix.Signal) error {
 // Sigemptyset empties a set, see sigsetops(3).
 func Sigemptyset(set *unix.Sigset_t) { *set = unix.Sigset_t{} }
 
-// Sigfillset puts all signals into a set, see sigsetops(3).
-func Sigfillset(set *unix.Sigset_t) { *set = unix.Sigset_t{Val: [16]uint64{^uint64(0)}} }
+// Sigfillset puts all signals into a set except 32 and 33, see sigsetops(3).
+func Sigfillset(set *unix.Sigset_t) { *set = unix.Sigset_t{Val: [16]uint64{^uint64(libraries)}} }
 
-// Sigaddset puts a signal into a set, see sigsetops(3). For a number that is no signal it
-// returns EINVAL.
+// Sigaddset puts a signal into a set, see sigsetops(3). For a number that is no signal, and for
+// 32 and 33, it returns EINVAL.
 func Sigaddset(set *unix.Sigset_t, signo unix.Signal) error {
-	if !isSignal(signo) {
+	if !isSignal(signo) || libraries&bit(signo) != 0 {
 		return unix.EINVAL
 	}
 	set.Val[0] |= bit(signo)

@@ -105,7 +105,7 @@ func becomeFirst() {
 	inherited.name = unix.ByteSliceToString(comm[:])
 	inherited.directory, _ = unix.Getwd()
 	inherited.ignored = ignoredSignals()
-	atDefault(inherited.ignored)
+	atDefault(inherited.ignored, 0)
 	block(currentMask())
 }
 
@@ -127,7 +127,7 @@ func becomeChild(text string) {
 	path.ahead = steps
 	path.retracing.Store(true)
 	signals.off = true
-	atDefault(h.ignored)
+	atDefault(h.ignored, currentMask())
 	if h.environment != nil {
 		setEnvironment(h.environment)
 	}

@@ -14,6 +14,12 @@ import (
 
 // The environment: the child's is its parent's.
 
+var _ = register("set and restored", prints{Stdout: "child \"\"\n"}, func() { // by a function that the child does not call
+	os.Setenv("SETTING", "2")
+	sys.OnceFunc(func() { os.Unsetenv("SETTING") })
+	inChild(func() { fmt.Printf("child %q\n", os.Getenv("SETTING")) })
+})
+
 var _ = register("environment cleared", prints{Stdout: "child\nparent\n"}, func() { // before unp can look at it
 	if unp.Fork() == 0 {
 		fmt.Println("child")

@@ -12,6 +12,27 @@ import (
 
 // Calls that fail before Fork: the child gets the same error at the same call.
 
+var _ = register("pipe of a full table", prints{Stdout: "-1 -1 true\n"}, func() { // pipe leaves the array as it is
+	p := []int{-1, -1}
+	err := sys.Pipe2(p, 1<<30)
+	fmt.Println(p[0], p[1], err != nil)
+})
+
+var _ = register("chdir that fails", prints{Stdout: "first\n"}, func() { // to a directory that main makes afterward
+	first := sys.Once(func() string {
+		os.WriteFile("conf", []byte("first\n"), 0o600)
+		return "conf"
+	})
+	if sys.Chdir("below") != nil {
+		sys.OnceFunc(func() {
+			os.Mkdir("below", 0o700)
+			os.WriteFile("below/conf", []byte("second\n"), 0o600)
+		})
+	}
+	content, _ := os.ReadFile(first)
+	inChild(func() { fmt.Print(string(content)) })
+})
+
 var _ = register("SIGCHLD of nobody", prints{Stdout: "argument list too long\n0\n1\n"}, func() { // a fork that fails leaves no SIGCHLD
 	caught := 0
 	sys.Keep(&caught)

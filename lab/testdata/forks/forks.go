@@ -7,6 +7,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -118,6 +119,20 @@ func mainIn(call int) {
 		b, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", unix.Getpid()))
 		if strings.HasPrefix(string(b), fmt.Sprint(call, " ")) {
 			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// someoneIn waits until some thread is in a system call.
+func someoneIn(call int) {
+	for {
+		names, _ := filepath.Glob("/proc/self/task/*/syscall")
+		for _, name := range names {
+			b, _ := os.ReadFile(name)
+			if strings.HasPrefix(string(b), fmt.Sprint(call, " 0x3 ")) { // of descriptor 3
+				return
+			}
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -186,11 +186,15 @@ var _ = register("kept too much", prints{Stderr: "fork error: a child cannot be 
 	sys.Keep(&much) // <asks>
 })
 
-var _ = register("kept and shared", prints{Stdout: "child 1 9\nparent 9 9\n"}, func() { // C: child 9 9
+var _ = register("kept and shared", prints{Stdout: "child 9 9\nparent 9 9\n"}, func() { keptAndShared(func([]int) {}) })
+
+var _ = register("kept, changed and shared", prints{Stdout: "child 5 9\nparent 9 9\n"}, func() { keptAndShared(func(a []int) { a[0] = 5 }) }) // C: child 9 9
+
+func keptAndShared(change func(a []int)) {
 	a := []int{1, 2}
 	b := a[:1]
 	sys.Keep(&a, &b)
-	sys.OnceFunc(func() {})
+	sys.OnceFunc(func() { change(a) })
 	if unp.Fork() == 0 {
 		b[0] = 9
 		fmt.Println("child", a[0], b[0])
@@ -199,6 +203,27 @@ var _ = register("kept and shared", prints{Stdout: "child 1 9\nparent 9 9\n"}, f
 	sys.Wait(nil)
 	b[0] = 9
 	fmt.Println("parent", a[0], b[0])
+}
+
+var _ = register("kept capacity", prints{Stdout: "3 of 8, 3 of 8\n"}, func() { // a buffer that main has filled in part
+	buf := make([]byte, 0, 8)
+	alias := buf[:3]
+	sys.Keep(&buf, &alias)
+	sys.OnceFunc(func() { buf = append(buf, "abc"...) })
+	inChild(func() { fmt.Printf("%d of %d, %d of %d\n", len(buf), cap(buf), len(alias), cap(alias)) })
+})
+
+type peer struct {
+	sys.SockaddrIn
+	hits int
+}
+
+var _ = register("address in a struct", prints{Stdout: "7 2 9\n"}, func() { // of which a child gets every field
+	var kept peer
+	sys.Keep(&kept)
+	once := sys.Once(func() peer { return peer{sys.SockaddrIn{Family: unix.AF_INET}, 7} })
+	sys.OnceFunc(func() { kept.hits = 9 })
+	inChild(func() { fmt.Println(once.hits, once.Family, kept.hits) })
 })
 
 var _ = register("socket of the first round, kept", prints{

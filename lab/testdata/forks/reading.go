@@ -174,6 +174,36 @@ var _ = register("datagrams after too much", prints{Stdout: "3\n"}, func() { // 
 	}
 })
 
+var _ = register("too often, beside a goroutine", prints{Stdout: "SIG_DFL\n"}, func() { // whose read is not in main's Once
+	var p [2]int
+	sys.Pipe(p[:])
+	for range 1100 {
+		sys.Time(nil)
+	}
+	go sys.Read(p[0], make([]byte, 1))
+	someoneIn(unix.SYS_READ)
+	fmt.Println(name(unp.Signal(unix.SIGUSR1, sys.SIG_IGN)))
+})
+
+var _ = register("lines of a number that is used again", prints{Stdout: "[\"a1\\n\" \"b1\\n\"]\n"}, func() { // Dup2 replaces the file behind it
+	sys.OnceFunc(func() {
+		os.WriteFile("a", []byte("a1\nstop\na2\n"), 0o600)
+		os.WriteFile("b", []byte("b1\nstop\nb2\n"), 0o600)
+	})
+	var lines []string
+	var line []byte
+	for _, name := range []string{"a", "b"} {
+		fd, _ := sys.Open(name, unix.O_RDONLY, 0)
+		sys.Dup2(fd, 9)
+		unp.Close(fd)
+		for unp.Readline(9, &line, unp.MAXLINE) > 0 && string(line) != "stop\n" {
+			lines = append(lines, string(line))
+		}
+	}
+	unp.Close(9)
+	inChild(func() { fmt.Printf("%q\n", lines) })
+})
+
 var _ = register("too often", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
 	// C: the child runs
 	var p [2]int

@@ -11,6 +11,27 @@ import (
 
 // Select, poll and pselect before Fork.
 
+var _ = register("ready before a signal", prints{Stdout: "1 <nil> 0\n-1 interrupted system call 1\n"}, func() { // pselect lets a pending signal through only if it must wait
+	caught := 0
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { caught++ })
+	var none, blocked unix.Sigset_t
+	sys.Sigaddset(&blocked, unix.SIGUSR1)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	var p [2]int
+	sys.Pipe(p[:])
+	sys.Write(p[1], []byte("x"))
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	for range 2 {
+		var rset unix.FdSet
+		rset.Set(p[0])
+		n, err := sys.Pselect(p[0]+1, &rset, nil, nil, nil, &none)
+		fmt.Println(n, err, caught)
+		if n > 0 {
+			sys.Read(p[0], make([]byte, 1))
+		}
+	}
+})
+
 var _ = register("idle for long", prints{Stdout: "after 2500 rounds\n"}, func() { // select finds nothing to read
 	var p [2]int
 	sys.Pipe(p[:])

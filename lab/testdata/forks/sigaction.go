@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
@@ -184,6 +185,127 @@ var _ = register("stops itself", prints{Stdout: "stopped by signal 20\ncaught 1\
 	fmt.Println("stopped by signal", int(stat.StopSignal()))
 	sys.Kill(pid, unix.SIGCONT)
 	sys.Waitpid(pid, nil, 0)
+})
+
+func mask(signos ...unix.Signal) (set unix.Sigset_t) {
+	for _, signo := range signos {
+		sys.Sigaddset(&set, signo)
+	}
+	return set
+}
+
+func pause50ms() { sys.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil) }
+
+var _ = register("its own default", prints{Stdout: "in\nkilled\ncleaned up\n", Status: 128 + int(unix.SIGTERM)}, func() { // which waits until the handler returns
+	unp.Signal(unix.SIGTERM, func(unix.Signal) {
+		fmt.Println("in")
+		unp.Signal(unix.SIGTERM, sys.SIG_DFL)
+		sys.Kill(sys.Getpid(), unix.SIGTERM)
+		fmt.Println("killed")
+		pause50ms()
+		fmt.Println("cleaned up")
+	})
+	sys.Kill(sys.Getpid(), unix.SIGTERM)
+	fmt.Println("not reached")
+})
+
+var _ = register("sa_mask and a default", prints{Stdout: "in\nout\n", Status: 128 + int(unix.SIGTERM)}, func() {
+	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) {
+		fmt.Println("in")
+		sys.Kill(sys.Getpid(), unix.SIGTERM)
+		pause50ms()
+		fmt.Println("out")
+	}, Mask: mask(unix.SIGTERM)}, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	fmt.Println("not reached")
+})
+
+var _ = register("reset while it is blocked", prints{Stdout: "alive\nhandler\ndone\n"}, func() { // two signals, of which one is handled
+	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) { fmt.Println("handler") }, Flags: sys.SA_RESETHAND}, nil)
+	blocked := mask(unix.SIGUSR1)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	for range 2 {
+		sys.Kill(sys.Getpid(), unix.SIGUSR1)
+		pause50ms()
+	}
+	fmt.Println("alive")
+	sys.Sigprocmask(unix.SIG_UNBLOCK, &blocked, nil)
+	fmt.Println("done")
+})
+
+var _ = register("mask of a handler", prints{Stdout: "10 12 14 \n10 12 14 \n"}, func() { // its own signal, sa_mask and what main blocks, at each call
+	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) {
+		var old unix.Sigset_t
+		more := mask(unix.SIGHUP)
+		sys.Sigprocmask(unix.SIG_BLOCK, &more, &old)
+		for signo := range unix.Signal(32) {
+			if sys.Sigismember(&old, signo) {
+				fmt.Print(int(signo), " ")
+			}
+		}
+		fmt.Println()
+	}, Mask: mask(unix.SIGUSR2)}, nil)
+	blocked := mask(unix.SIGALRM)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+})
+
+var _ = register("mask at the call", prints{Stdout: "in\nout\nsecond\n"}, func() { // which a new disposition does not change
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("second") })
+	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) {
+		fmt.Println("in")
+		unp.Signal(unix.SIGUSR1, sys.SIG_IGN)
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		pause50ms()
+		fmt.Println("out")
+	}, Mask: mask(unix.SIGUSR2)}, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+})
+
+var _ = register("dropped by its default", prints{Stdout: "0\n"}, func() { // SIGCHLD, which is blocked and pending
+	caught := 0
+	handler := func(unix.Signal) { caught++ }
+	unp.Signal(unix.SIGCHLD, handler)
+	blocked := mask(unix.SIGCHLD)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	sys.Kill(sys.Getpid(), unix.SIGCHLD)
+	unp.Signal(unix.SIGCHLD, sys.SIG_DFL)
+	unp.Signal(unix.SIGCHLD, handler)
+	sys.Sigprocmask(unix.SIG_UNBLOCK, &blocked, nil)
+	fmt.Println(caught)
+})
+
+var _ = register("one of two closures", prints{Stdout: "two\n"}, func() { // a handler sets one that main has set too
+	says := func(word string) unp.Sigfunc { return func(unix.Signal) { fmt.Println(word) } }
+	one, two := says("one"), says("two")
+	unp.Signal(unix.SIGUSR1, one)
+	unp.Signal(unix.SIGUSR2, two)
+	unp.Signal(unix.SIGHUP, func(unix.Signal) { unp.Signal(unix.SIGUSR1, two) })
+	sys.Kill(sys.Getpid(), unix.SIGHUP)
+	inChild(func() { sys.Kill(sys.Getpid(), unix.SIGUSR1) })
+})
+
+var _ = register("early SIGWINCH", prints{Stdout: "10\n"}, func() { // that a new child is sent, and whose default is to be ignored
+	var caught atomic.Bool
+	unp.Signal(unix.SIGWINCH, func(unix.Signal) { caught.Store(true) })
+	handled := 0
+	for range 10 {
+		pid := unp.Fork()
+		if pid == 0 {
+			for !caught.Load() {
+				sys.Pause()
+			}
+			os.Exit(0)
+		}
+		sys.Kill(pid, unix.SIGWINCH)
+		var stat unix.WaitStatus
+		sys.Waitpid(pid, &stat, 0)
+		if stat == 0 {
+			handled++
+		}
+	}
+	fmt.Println(handled)
 })
 
 var _ = register("pending when it is ignored", prints{Stdout: "0\n1\n"}, func() {
