@@ -232,14 +232,30 @@ func (c *call) record(at place, result int, err error, out []any) {
 			cannotBeGiven(at, err)
 		}
 	}
-	if len(kept.places) > 0 {
-		var err error
-		withoutHandlers(func() { s.kept, err = keptValues(lastKept()) })
-		if err != nil {
-			cannotBeGiven(at, err)
-		}
-	}
+	s.keep(lastKept())
 	appendStep(s)
+}
+
+// keep gives the step the values of the kept variables. Those that have not changed since
+// before share the text of before.
+func (s *step) keep(before []keptValue) {
+	if len(kept.places) == 0 {
+		return
+	}
+	var err error
+	withoutHandlers(func() { s.kept, err = keptValues(before) })
+	if err != nil {
+		cannotBeGiven(s.at, err)
+	}
+}
+
+// keepLast gives the last step what handlers have made of the kept variables since.
+func keepLast() {
+	if handlersMayHaveChangedKept() && len(path.taken) > 0 {
+		last := path.taken[len(path.taken)-1]
+		last.keep(last.kept)
+		path.handlersReturned = handlersReturned.Load()
+	}
 }
 
 // cannotBeGiven ends a program that wants to give a child what no child can be given.

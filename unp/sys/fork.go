@@ -32,8 +32,8 @@ import (
 //
 // The child is this program, executed again: see the package comment. If the child's main
 // makes a call other than the next one on the path, the child prints a message that names
-// both, and exits. Fork costs about as much as executing a Go program. It needs /proc and two
-// free descriptors.
+// both, and exits. Fork costs about as much as executing a Go program. It needs /proc,
+// /dev/null and three free descriptors.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()
@@ -52,6 +52,7 @@ func Fork() (int, error) {
 	pid, err := c.made(func() (int, error) { return forkExec(at, c) })
 	release()
 	waitHandlers()
+	keepLast() // for later children
 	return pid, err
 }
 
