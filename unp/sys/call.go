@@ -73,11 +73,15 @@ func (c *call) opened(fd int, err error) (int, error) {
 	return fd, err
 }
 
-// made makes a call. In the meantime, handlers find main doing what c.does says; that ends
-// even if do panics.
+// made makes a call, and returns its result, or -1 and the error. In the meantime, handlers find
+// main doing what c.does says; that ends even if do panics.
 func (c *call) made(do func() (int, error)) (int, error) {
 	defer begin(c.does, c.fd)()
-	return do()
+	result, err := do()
+	if err != nil {
+		result = -1
+	}
+	return result, err
 }
 
 // replayed makes a call whose result main needs, and remembers on main's path what it returned
@@ -200,9 +204,6 @@ func (c *call) waitedInVain(result int, err error) bool {
 // record adds the call to the path.
 func (c *call) record(at place, result int, err error, out []any) {
 	s := &step{at: at, result: result, errno: errnoOf(err), open: c.open, reads: c.reads, bytes: c.bytes}
-	if err != nil {
-		s.result = -1
-	}
 	s.accepts = c.accepted(err)
 	s.idle = c.waitedInVain(result, err)
 	s.unread = readAhead() > 0

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -467,21 +466,26 @@ func forIgnoredButCaught(do func(signo unix.Signal, kernel *ksigaction)) {
 	}
 }
 
-// settle returns when no other thread is about to take one of these signals. Main's thread
-// blocks them, so the kernel gives them to one of the runtime's threads.
+// settle returns when every signal of this set that was sent before has been passed on. Main's
+// thread blocks them, so the kernel gives them to one of the runtime's threads.
 func settle(set uint64) {
+	set &= caught.Load()
+	if set == 0 {
+		return
+	}
 	const pause, tries = 50 * time.Microsecond, 100 // a signal that every thread blocks stays pending
-	for range tries {
-		var pending unix.Sigset_t
-		unix.RawSyscall(unix.SYS_RT_SIGPENDING, uintptr(unsafe.Pointer(&pending)), unsafe.Sizeof(pending.Val[0]), 0)
-		if pending.Val[0]&set&caught.Load() == 0 {
-			break
+	settled := make(chan bool)
+	go func() { // not main, whose trace is that of a C program
+		for range tries {
+			if !threadTakes(set) {
+				break
+			}
+			unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)
 		}
-		unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)
-	}
-	if caught.Load() != 0 {
-		flush()
-	}
+		settled <- true
+	}()
+	<-settled
+	flush()
 }
 
 // earlySignals are those that a new child holds back until its main has arrived: those that

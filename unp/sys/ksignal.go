@@ -3,6 +3,8 @@
 package sys
 
 import (
+	"bytes"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -76,4 +78,53 @@ func wakeMain() {
 	info := [32]int32{int32(sigThread), 0, siQueue} // siginfo_t
 	pid := uintptr(unix.Getpid())
 	unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, pid, pid, uintptr(sigThread), uintptr(unsafe.Pointer(&info)), 0, 0)
+}
+
+// threadTakes tells whether one of these signals is pending for the process, or a thread of this
+// process is in the runtime's handler, and so may not yet have passed on a signal.
+func threadTakes(set uint64) bool {
+	threads, err := unix.Open("/proc/self/task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(threads)
+	buf := make([]byte, 32<<10)
+	n, _ := unix.ReadDirent(threads, buf)
+	_, _, names := unix.ParseDirent(buf[:max(n, 0)], -1, nil)
+	for _, name := range names {
+		status, _ := readFile("/proc/self/task/" + name + "/status")
+		if statusMask(status, "ShdPnd")&set != 0 {
+			return true
+		}
+		isMain := name == strconv.Itoa(unix.Getpid())
+		if !isMain && statusMask(status, "SigBlk")&bit(sigThread) != 0 { // which only a handler blocks
+			return true
+		}
+	}
+	return false
+}
+
+// statusMask returns a set of signals from a file such as /proc/PID/status.
+func statusMask(status []byte, name string) uint64 {
+	_, rest, _ := bytes.Cut(status, []byte("\n"+name+":\t"))
+	text, _, _ := bytes.Cut(rest, []byte("\n"))
+	mask, _ := strconv.ParseUint(string(text), 16, 64)
+	return mask
+}
+
+// readFile reads a file of /proc. os.ReadFile would open an epoll descriptor.
+func readFile(name string) (content []byte, err error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	buf := make([]byte, 4096)
+	for {
+		n, err := unix.Read(fd, buf)
+		if n <= 0 {
+			return content, err
+		}
+		content = append(content, buf[:n]...)
+	}
 }

@@ -79,23 +79,6 @@ func executedFile() string {
 	return unix.BytePtrToString(*(**byte)(unsafe.Pointer(&name))) // vet accepts no (*byte)(name)
 }
 
-// readFile reads a file of /proc. os.ReadFile would open an epoll descriptor.
-func readFile(name string) (content []byte, err error) {
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer unix.Close(fd)
-	buf := make([]byte, 4096)
-	for {
-		n, err := unix.Read(fd, buf)
-		if n <= 0 {
-			return content, err
-		}
-		content = append(content, buf[:n]...)
-	}
-}
-
 func becomeFirst() {
 	if traced() { // strace shows even a signal that does nothing
 		sigmask(unix.SIG_BLOCK, bit(unix.SIGURG)) // and a child gets this mask
