@@ -20,7 +20,7 @@ import (
 
 var _ = register("handler waits for another while main forks", prints{Stdout: "100\n"}, func() { waitsForAnother(100, forkAndWait) })
 
-var _ = register("handler waits for another while main blocks", prints{Stdout: "50000\n"}, func() { waitsForAnother(50_000, blockAndUnblock) })
+var _ = register("handler waits for another while main blocks", prints{Stdout: "2000\n"}, func() { waitsForAnother(2000, blockAndUnblock) })
 
 // waitsForAnother has main do something as often as that, while a handler waits for what
 // another handler does, which in C interrupts it.
