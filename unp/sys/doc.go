@@ -91,15 +91,15 @@
 //     values that the rounds on the path give them. This applies not only to a server's endless
 //     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
 //     Fork.
-//   - Slices that were given to Keep and that share memory in the parent may not share it in the
-//     child. The hidden counter of a range loop cannot be given to Keep: write a for loop with
-//     three clauses.
+//   - Slices that were given to Keep and that share memory in the parent do not always share it
+//     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
+//     loop with three clauses.
 //   - A handler that uses variables of the function around it must be one that main sets on its
 //     way to Fork. If it is one that a forgotten round or another handler has set, the child
 //     exits with a message.
-//   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. What
-//     prctl(2) has set is as after exec, and the child has the name with which the first process
-//     was started.
+//   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. Of what
+//     main has set with prctl(2), the child has only what exec keeps; its name is the one with
+//     which the first process was started.
 //   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
 //   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2. Calls
 //     of this package drop SOCK_CLOEXEC and O_CLOEXEC, but os.Open sets O_CLOEXEC, even inside

@@ -37,9 +37,9 @@ func OnceFunc(do func()) {
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
 // its parent began it. A later call of Keep from the same place takes the place of the earlier
-// one. A variable may have any type that a result of [Once] may have; no goroutine other than
-// main's may write to it. An argument that is not a pointer, or is nil, ends the program with a
-// message.
+// one. A variable may have any type that a result of [Once] may have. A signal handler may write
+// to it, but no goroutine other than main's may. An argument that is not a pointer, or is nil,
+// ends the program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == nowhere || insideOnce() {

@@ -153,8 +153,8 @@ var readAheads []func() int
 
 // ReadAhead, called before main begins, registers f, which returns how many bytes main has read
 // ahead and not yet used. This package calls f before it forgets a round of a server's loop,
-// because it forgets a round only if main has used all that it has read. Goroutines may call f
-// at the same time.
+// because it forgets a round only if main has used all that it has read. Several goroutines
+// may call f at the same time.
 func ReadAhead(f func() int) { readAheads = append(readAheads, f) }
 
 // readAhead returns how many bytes main has read but not used.
