@@ -122,12 +122,13 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 	return result, err
 }
 
-// Kill is the system call kill, see kill(2). It returns the error. A signal that a handler sends
-// to its own process arrives before Kill returns, as in C, unless the handler's thread blocks it.
+// Kill is the system call kill, see kill(2). It returns the error. A signal that main or a handler
+// sends to its own process arrives before Kill returns, as in C, unless it is blocked there;
+// strace shows it as tgkill.
 func Kill(pid int, signo unix.Signal) error {
 	return briefly("kill", pid, int(signo)).skippedErr(func() error {
 		toItself := pid == unix.Getpid() && isSignal(signo) && currentMask()&bit(signo) == 0
-		if toItself && !onMain() { // or the kernel would choose another thread
+		if toItself { // or the kernel might give the signal to another thread
 			return unix.Tgkill(pid, unix.Gettid(), signo)
 		}
 		return unix.Kill(pid, signo)

@@ -132,7 +132,7 @@ func valueText(pointer any) (string, error) {
 
 func quote(s string) (string, error) {
 	if len(s) > maxValue {
-		return "", fmt.Errorf("a child cannot be given a value of %d bytes, but of up to %d", len(s), maxValue)
+		return "", fmt.Errorf("a child can be given a value of at most %d bytes, not %d", maxValue, len(s))
 	}
 	return strconv.QuoteToASCII(s), nil
 }

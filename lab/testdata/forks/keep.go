@@ -181,7 +181,7 @@ var _ = register("busy server refuses", prints{
 	}
 })
 
-var _ = register("kept too much", prints{Stderr: "fork error: a child cannot be given a value of 200000000 bytes, but of up to 262144, as keep.go:<asks> asks\n", Status: 1}, func() {
+var _ = register("kept too much", prints{Stderr: "fork error: a child can be given a value of at most 262144 bytes, not 200000000, as keep.go:<asks> asks\n", Status: 1}, func() {
 	much := make([]byte, 200_000_000)
 	sys.Keep(&much) // <asks>
 })

@@ -248,7 +248,7 @@ var _ = register("value of 256 KB", prints{Stdout: "262144 120\n"}, func() {
 	sys.Wait(nil)
 })
 
-var _ = register("value of more", prints{Stderr: "fork error: a child cannot be given a value of 262145 bytes, but of up to 262144, as once.go:<asks> asks\n", Status: 1}, func() {
+var _ = register("value of more", prints{Stderr: "fork error: a child can be given a value of at most 262144 bytes, not 262145, as once.go:<asks> asks\n", Status: 1}, func() {
 	sys.Once(func() []byte { return make([]byte, 256<<10+1) }) // <asks>
 })
 
