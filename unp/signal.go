@@ -13,7 +13,7 @@ func signal(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
 	sys.Sigemptyset(&act.Mask)
 	act.Flags = 0
 	if signo == unix.SIGALRM {
-		// SA_INTERRUPT, of SunOS 4.x: Linux does not have it
+		// SA_INTERRUPT, of SunOS 4.x: on Linux it would do nothing
 	} else {
 		act.Flags |= sys.SA_RESTART // SVR4, 44BSD
 	}

@@ -11,7 +11,7 @@ func signalIntr(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
 	act.Handler = fn
 	sys.Sigemptyset(&act.Mask)
 	act.Flags = 0
-	// SA_INTERRUPT, of SunOS: Linux does not have it
+	// SA_INTERRUPT, of SunOS: on Linux it would do nothing
 	if err := sys.Sigaction(signo, &act, &oact); err != nil {
 		return nil, err
 	}

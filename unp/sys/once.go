@@ -36,10 +36,10 @@ func OnceFunc(do func()) {
 // point in the parent. Keep never changes the parent's variables.
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
-// its parent began it. A later call of Keep from the same place takes the place of the earlier
-// one. A variable may have any type that a result of [Once] may have. A signal handler may write
-// to it, but no goroutine other than main's may. An argument that is not a pointer, or is nil,
-// ends the program with a message.
+// its parent began it. A later call of Keep from the same place replaces the earlier one. A
+// variable may have any type that a result of [Once] may have. A signal handler may write to it,
+// but no goroutine other than main's may. An argument that is not a pointer, or is nil, ends the
+// program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == nowhere || insideOnce() {

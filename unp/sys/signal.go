@@ -52,9 +52,9 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 // Sigprocmask is the system call sigprocmask, see sigprocmask(2), for the process: how is
 // unix.SIG_BLOCK, unix.SIG_UNBLOCK or unix.SIG_SETMASK. It stores the previous set in *oldset
 // and returns the error; set and oldset may be nil. A blocked signal stays pending; when it is
-// unblocked, its handler is called once, however often the signal was sent. Rarely, it is called
-// a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask decides which
-// signals wait until the handler returns; the handler's own signal always does.
+// unblocked, its handler is called once, however often the signal was sent. Rarely, the handler
+// is called a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask decides
+// which signals wait until the handler returns; the handler's own signal always does.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
 	if set != nil { // sigThread is not for programs
