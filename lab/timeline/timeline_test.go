@@ -212,3 +212,35 @@ func FuzzRecord(f *testing.F) {
 		tl.mermaid(io.Discard)
 	})
 }
+
+// An RST is left out if it only answers a duplicate that arrives when both ends have closed.
+func TestLateReset(t *testing.T) {
+	const client, server = "127.0.0.1:40000", "127.0.0.1:9877"
+	packets := []*packet{
+		{at: 1, from: client, to: server, flags: "S", seq: 100},
+		{at: 2, from: server, to: client, flags: "S.", seq: 500, ack: 101},
+		{at: 3, from: client, to: server, flags: ".", seq: 101, ack: 501},
+		{at: 4, from: client, to: server, flags: "F.", seq: 101, ack: 501},
+		{at: 5, from: server, to: client, flags: "F.", seq: 501, ack: 102},
+		{at: 6, from: client, to: server, flags: ".", seq: 102, ack: 502},
+		{at: 7, from: server, to: client, flags: "R", seq: 502},
+	}
+	for _, c := range []struct {
+		packets []*packet
+		want    string
+	}{
+		{packets, "SYN ACK, FIN ACK"},
+		{append(packets[:4:4], packets[6]), "SYN ACK, RST"},
+	} {
+		for _, p := range c.packets {
+			p.loop = true
+		}
+		var texts []string
+		for _, ev := range connections(c.packets)[0].server.sent {
+			texts = append(texts, ev.segment.text())
+		}
+		if got := strings.Join(texts, ", "); got != c.want {
+			t.Errorf("the server sends %s, want %s", got, c.want)
+		}
+	}
+}

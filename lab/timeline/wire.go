@@ -156,7 +156,7 @@ func (e *end) sends(s *segment) {
 }
 
 // dropAcks leaves out the segments that only acknowledge, but for the third of the handshake
-// and those of a close.
+// and those of a close. It also leaves out an RST that comes too late.
 func (e *end) dropAcks() {
 	established, closed := !e.client, false
 	e.sent = slices.DeleteFunc(e.sent, func(ev *event) bool {
@@ -165,7 +165,19 @@ func (e *end) dropAcks() {
 		established = established || third
 		last := !closed && e.peer.fin != nil && s.acked && s.acks >= e.peer.fin.next
 		closed = closed || last
-		return !s.syn && !s.fin && !s.rst && s.length == 0 && !third && (!last || e.byChance(s))
+		if s.rst {
+			return e.isClosed(s.at)
+		}
+		return !s.syn && !s.fin && s.length == 0 && !third && (!last || e.byChance(s))
+	})
+}
+
+// isClosed tells whether both ends had closed the connection by then, and this one knew that the
+// other had its FIN. It answers with an RST what was still under way then.
+func (e *end) isClosed(at micros) bool {
+	return e.fin != nil && e.peer.fin != nil && slices.ContainsFunc(e.peer.sent, func(ev *event) bool {
+		s := ev.segment
+		return s.at < at && s.acked && s.acks >= e.fin.next
 	})
 }
 
