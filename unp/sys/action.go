@@ -94,6 +94,9 @@ func takeActions(list []action) {
 			continue
 		}
 		c := &signals.catchers[signo]
+		if a.closure && closures[a.handler] == nil && c.act.Handler != nil && !c.act.ignores() {
+			continue // the handler that main has set on its way
+		}
 		c.act = a.sigaction()
 		c.install(signo)
 	}
