@@ -201,12 +201,18 @@ func (c *call) waitedInVain(result int, err error) bool {
 	return c.reads && (err != nil || c.does == sleep && result == 0)
 }
 
+// describe notes in a step what shortening the path depends on, apart from descriptors.
+func (c *call) describe(s *step, err error) {
+	s.accepts = c.accepted(err)
+	s.reads = c.reads
+	s.idle = c.waitedInVain(s.result, err)
+	s.unread = readAhead() > 0
+}
+
 // record adds the call to the path.
 func (c *call) record(at place, result int, err error, out []any) {
-	s := &step{at: at, result: result, errno: errnoOf(err), open: c.open, reads: c.reads, bytes: c.bytes}
-	s.accepts = c.accepted(err)
-	s.idle = c.waitedInVain(result, err)
-	s.unread = readAhead() > 0
+	s := &step{at: at, result: result, errno: errnoOf(err), open: c.open, bytes: c.bytes}
+	c.describe(s, err)
 	path.handlersReturned = handlersReturned.Load()
 	if c.skips {
 		s.after = path.skipped
@@ -282,10 +288,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	}
 	path.ahead = path.ahead[1:]
 	result, failed := s.outcome()
-	s.accepts = c.accepted(failed)
-	s.reads = c.reads
-	s.idle = c.waitedInVain(result, failed)
-	s.unread = readAhead() > 0
+	c.describe(s, failed)
 	path.skipped = 0
 	for _, fd := range slices.Concat(s.open, s.closed) {
 		forgetDescriptor(fd)

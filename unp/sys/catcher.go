@@ -16,13 +16,14 @@ import (
 
 // sigaction(2) and its relatives, on top of the Go runtime.
 //
-// The kernel gets the disposition asked for, and the flags except SA_RESETHAND, but the handler that it calls is
-// the runtime's, because a Go function cannot run at the point where a signal interrupts a
-// thread. The runtime hands the signal to package os/signal, which passes it to a goroutine,
-// the signal's catcher. The catcher calls the handler, on a thread of its own, where even what
-// is unsafe in C, such as printf, is safe. Before and after each system call that main makes
-// through this package, main waits for the handlers of the signals that have arrived. So main
-// stands still while a handler runs, as in C, where the handler interrupts main.
+// The kernel gets the disposition asked for, and the flags except SA_RESETHAND, but the handler
+// that it calls is the runtime's, because a Go function cannot run at the point where a signal
+// interrupts a thread. The runtime hands the signal to package os/signal, which passes it to a
+// goroutine, the signal's catcher. The catcher calls the handler, on a thread of its own, where
+// even what is unsafe in C, such as printf, is safe. Before and after each system call that
+// main makes through this package, main waits for the handlers of the signals that have
+// arrived. So main stands still while a handler runs, as in C, where the handler interrupts
+// main.
 
 // A catcher calls the handler of one signal.
 type catcher struct {
@@ -96,8 +97,8 @@ func (c *catcher) forKernel(signo unix.Signal) ksigaction {
 // running handlers block.
 func heldBack() uint64 {
 	set := signals.blocked
-	for running := signals.running; running != 0; running &= running - 1 {
-		set |= signals.catchers[1+bits.TrailingZeros64(running)].mask
+	for signo := range signalsIn(signals.running) {
+		set |= signals.catchers[signo].mask
 	}
 	return set
 }
@@ -115,8 +116,7 @@ func (c *catcher) install(signo unix.Signal) {
 // reinstall gives the kernel the dispositions of the signals in set that are no longer, or not
 // yet, held back.
 func reinstall(set uint64) {
-	for set &^= needed | reserved; set != 0; set &= set - 1 {
-		signo := unix.Signal(1 + bits.TrailingZeros64(set))
+	for signo := range signalsIn(set &^ (needed | reserved)) {
 		c := &signals.catchers[signo]
 		if c.forKernel(signo) != c.kernel {
 			c.install(signo)
@@ -200,7 +200,7 @@ func (c *catcher) handle(signo unix.Signal) {
 		c.act.Handler = nil
 	}
 	held := heldBack()
-	c.block(signals.blocked | act.Mask.Val[0] | bit(signo))
+	c.setMask(signals.blocked | act.Mask.Val[0] | bit(signo))
 	signals.running |= bit(signo)
 	reinstall(heldBack() &^ held)
 	signals.Unlock()
@@ -221,8 +221,8 @@ func (c *catcher) handle(signo unix.Signal) {
 	act.Handler(signo)
 }
 
-// block makes the catcher's thread, which calls block, block these signals and no others.
-func (c *catcher) block(mask uint64) {
+// setMask makes the catcher's thread, which calls setMask, block these signals and no others.
+func (c *catcher) setMask(mask uint64) {
 	if mask != c.mask {
 		c.mask = mask
 		sigmask(unix.SIG_SETMASK, mask)
@@ -233,8 +233,8 @@ func (c *catcher) block(mask uint64) {
 func noteMask() {
 	signals.Lock()
 	defer signals.Unlock()
-	for running := signals.running; running != 0; running &= running - 1 {
-		c := &signals.catchers[1+bits.TrailingZeros64(running)]
+	for signo := range signalsIn(signals.running) {
+		c := &signals.catchers[signo]
 		if c.thread == unix.Gettid() {
 			held := heldBack()
 			c.mask = currentMask()
@@ -318,8 +318,8 @@ func busy() bool {
 	if signals.running&^signals.blocked != 0 {
 		return true
 	}
-	for ready := caught.Load() &^ signals.blocked; ready != 0; ready &= ready - 1 {
-		if signals.catchers[1+bits.TrailingZeros64(ready)].isPending() {
+	for signo := range signalsIn(caught.Load() &^ signals.blocked) {
+		if signals.catchers[signo].isPending() {
 			return true
 		}
 	}

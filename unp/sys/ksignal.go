@@ -4,6 +4,8 @@ package sys
 
 import (
 	"bytes"
+	"iter"
+	"math/bits"
 	"strconv"
 	"unsafe"
 
@@ -36,6 +38,17 @@ const reserved = 1<<(unix.SIGKILL-1) | 1<<(unix.SIGSTOP-1) | 7<<(32-1)
 const libraries = 3 << (32 - 1)
 
 func isSignal(signo unix.Signal) bool { return 1 <= signo && signo <= 64 }
+
+// signalsIn returns the signals in a set.
+func signalsIn(set uint64) iter.Seq[unix.Signal] {
+	return func(yield func(unix.Signal) bool) {
+		for ; set != 0; set &= set - 1 {
+			if !yield(unix.Signal(1 + bits.TrailingZeros64(set))) {
+				return
+			}
+		}
+	}
+}
 
 func bit(signo unix.Signal) uint64 { return 1 << (signo - 1) }
 
