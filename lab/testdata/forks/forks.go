@@ -7,7 +7,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -114,28 +113,19 @@ func typed[T any](value T) {
 }
 
 // mainIn returns when main sleeps in the system call.
-func mainIn(call int) {
-	for {
-		b, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", unix.Getpid()))
-		if strings.HasPrefix(string(b), fmt.Sprint(call, " ")) {
-			return
-		}
+func mainIn(call int) { awaitThread(unix.Getpid(), call) }
+
+// awaitThread returns when a thread of this process sleeps in the system call.
+func awaitThread(thread, call int) {
+	for !threadIn(thread, call) {
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// someoneIn waits until some thread is in a system call.
-func someoneIn(call int) {
-	for {
-		names, _ := filepath.Glob("/proc/self/task/*/syscall")
-		for _, name := range names {
-			b, _ := os.ReadFile(name)
-			if strings.HasPrefix(string(b), fmt.Sprint(call, " 0x3 ")) { // of descriptor 3
-				return
-			}
-		}
-		time.Sleep(time.Millisecond)
-	}
+// threadIn tells whether a thread of this process sleeps in the system call.
+func threadIn(thread, call int) bool {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", thread))
+	return strings.HasPrefix(string(b), fmt.Sprint(call, " "))
 }
 
 // collect keeps the garbage collector at work.

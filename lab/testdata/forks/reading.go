@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
@@ -180,8 +181,13 @@ var _ = register("too often, beside a goroutine", prints{Stdout: "SIG_DFL\n"}, f
 	for range 1100 {
 		sys.Time(nil)
 	}
-	go sys.Read(p[0], make([]byte, 1))
-	someoneIn(unix.SYS_READ)
+	reads := make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		reads <- unix.Gettid()
+		sys.Read(p[0], make([]byte, 1))
+	}()
+	awaitThread(<-reads, unix.SYS_READ)
 	fmt.Println(name(unp.Signal(unix.SIGUSR1, sys.SIG_IGN)))
 })
 

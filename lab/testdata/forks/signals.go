@@ -198,9 +198,7 @@ var _ = register("handler that reads", prints{Stdout: "x <nil>\n"}, func() { // 
 	go func() {
 		thread := <-reads
 		for range 20 {
-			for !threadIn(thread, unix.SYS_READ) {
-				time.Sleep(time.Millisecond)
-			}
+			awaitThread(thread, unix.SYS_READ)
 			unix.Tgkill(unix.Getpid(), thread, unix.SIGUSR1)
 			time.Sleep(time.Millisecond)
 		}
@@ -209,12 +207,6 @@ var _ = register("handler that reads", prints{Stdout: "x <nil>\n"}, func() { // 
 	sys.Kill(sys.Getpid(), unix.SIGUSR1)
 	sys.Sleep(10)
 })
-
-// threadIn tells whether a thread of this process sleeps in the system call.
-func threadIn(thread, call int) bool {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", thread))
-	return strings.HasPrefix(string(b), fmt.Sprint(call, " "))
-}
 
 var _ = register("handler that exits", prints{Stdout: "begins\nbegins\nchild\nmain has gone on\n"}, func() { // by runtime.Goexit, twice
 	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
