@@ -38,8 +38,8 @@ func closureName(handler func(unix.Signal)) uint64 {
 // addressOf returns the address of a function, from anchor: in the program, or, if the function
 // is a closure, on the heap.
 func addressOf(f func(unix.Signal)) (address uint64, isClosure bool) {
-	distance := int64(*(*uintptr)(unsafe.Pointer(&f)) - anchor)
-	return uint64(distance), distance > program || distance < -program
+	pointer := *(*uintptr)(unsafe.Pointer(&f))
+	return uint64(pointer - anchor), !inProgram(pointer)
 }
 
 // functionAt returns the function at an address in the program, see addressOf.
@@ -94,9 +94,6 @@ func takeActions(list []action) {
 			continue
 		}
 		c := &signals.catchers[signo]
-		if a.closure && closures[a.handler] == nil && c.act.Handler != nil && !c.act.ignores() {
-			continue // the handler that main has set on its way
-		}
 		c.act = a.sigaction()
 		c.install(signo)
 	}

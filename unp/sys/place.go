@@ -3,12 +3,14 @@
 package sys
 
 import (
+	"debug/elf"
 	"fmt"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"unsafe"
 )
 
 // A place is where main makes a call: a hash of the program counters on main's stack. It is
@@ -22,9 +24,31 @@ const nowhere place = 0
 // be at a different address in each process.
 var anchor, _, _, _ = runtime.Caller(0)
 
-// program is more than the size of any program, in bytes: what is farther away from anchor is
-// on the heap, or in a plugin, which has an address of its own.
-const program = 1 << 31
+// program is where the program is in memory, from the beginning of its first segment to the end
+// of its last. Elsewhere are the heap, whose address may be at random near the program, and
+// plugins, which have addresses of their own.
+var program struct{ begin, end uintptr }
+
+func inProgram(address uintptr) bool { return program.begin <= address && address < program.end }
+
+// findProgram finds out where the program is by its headers, of which exec passes the address and
+// the number, see elf(5).
+func findProgram(headers, number uintptr) {
+	first := *(**elf.Prog64)(unsafe.Pointer(&headers)) // vet accepts no (*elf.Prog64)(headers)
+	moved := uintptr(0)                                // how far from where the program was linked
+	for _, h := range unsafe.Slice(first, number) {
+		begin := uintptr(h.Vaddr) + moved
+		switch elf.ProgType(h.Type) {
+		case elf.PT_PHDR: // comes first
+			moved = headers - uintptr(h.Vaddr)
+		case elf.PT_LOAD:
+			if program.end == 0 {
+				program.begin = begin
+			}
+			program.end = begin + uintptr(h.Memsz)
+		}
+	}
+}
 
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
@@ -99,13 +123,13 @@ func hash(pcs []uintptr) place {
 		}
 	}
 	for _, pc := range pcs {
-		distance := int64(pc - anchor)
-		if distance > program || distance < -program {
+		distance := pc - anchor
+		if !inProgram(pc) {
 			f := runtime.FuncForPC(pc - 1)
 			for _, c := range []byte(f.Name()) {
 				add(uint64(c))
 			}
-			distance = int64(pc - f.Entry())
+			distance = pc - f.Entry()
 		}
 		add(uint64(distance))
 	}

@@ -30,6 +30,8 @@ var (
 
 // The entries of the auxiliary vector that count here.
 const (
+	atPhdr   = 3  // the program's headers
+	atPhnum  = 5  // how many these are
 	atUID    = 11 // the real user, and behind it the effective user, the real group and the effective group
 	atSecure = 23 // set-user-ID, set-group-ID or capabilities
 	atExecfn = 31 // the name by which the program was executed
@@ -45,6 +47,7 @@ func init() {
 	for _, entry := range vector {
 		auxv[entry[0]] = entry[1]
 	}
+	findProgram(auxv[atPhdr], auxv[atPhnum])
 	text := handedOver(environ)
 	if text == "" && executedFile() == self { // a package that was initialized before may have cleared the environment
 		original, _ := readFile("/proc/self/environ")
