@@ -72,7 +72,9 @@ func FuzzForkState(f *testing.F) {
 	head, steps := strings.Join(lines[:5], ""), strings.Join(lines[5:], "")
 	for _, value := range []string{real, strings.ToUpper(real), head, steps, "", "x", real + "0", real + steps, head + steps + steps, head + lines[6],
 		real[:len(real)-2], real[1:], "\xff\n%s", strings.Repeat("0", 100_000), strings.Replace(real, "= 3", "= 4", 1), strings.Replace(real, "SOCK_STREAM", "SOCK_DGRAM", 1),
-		strings.Replace(real, "open 3", "open 3 4 5", 1), strings.Replace(real, "= 3", "= -1 EMFILE", 1)} {
+		strings.Replace(real, "open 3", "open 3 4 5", 1), strings.Replace(real, "= 3", "= -1 EMFILE", 1),
+		strings.Replace(real, "= 3", `= 3 errno4096 ("panic")`, 1), strings.Replace(real, "\nclosed 0\n", "\nclosed 0\nsignal 10 handler 50123 mask 0 flags 0\n", 1),
+		strings.Replace(real, "\nclosed 0\n", "\nclosed 0\nsignal 10 handler 7fffffffffff mask 0 flags 0\n", 1)} {
 		f.Add(value)
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -3,6 +3,7 @@
 package sys
 
 import (
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -42,26 +43,48 @@ func addressOf(f func(unix.Signal)) (address uint64, isClosure bool) {
 	return uint64(pointer - anchor), !inProgram(pointer)
 }
 
-// functionAt returns the function at an address in the program, see addressOf.
+// functionAt returns the function at an address in the program, see addressOf, or nil if there
+// is none.
 func functionAt(address uint64) (f func(unix.Signal)) {
 	pointer := uintptr(address) + anchor
+	if !inProgram(pointer) || !inProgram(pointer+unsafe.Sizeof(pointer)-1) {
+		return nil
+	}
+	code := **(**uintptr)(unsafe.Pointer(&pointer))
+	function := runtime.FuncForPC(code)
+	if function == nil || function.Entry() != code {
+		return nil
+	}
 	return *(*func(unix.Signal))(unsafe.Pointer(&pointer))
 }
 
-// actionOf returns what a process does about a signal.
-func actionOf(signo unix.Signal) action {
-	c := &signals.catchers[signo]
-	a := action{signo: signo, mask: c.act.Mask.Val[0], flags: uint64(c.act.Flags)}
+// actionFrom returns what a Sigaction_t says about a signal.
+func actionFrom(signo unix.Signal, act *Sigaction_t) action {
+	a := action{signo: signo, mask: act.Mask.Val[0], flags: uint64(act.Flags)}
 	switch {
-	case c.act.Handler == nil:
+	case act.Handler == nil:
 		a.handler = kernelDFL
-	case c.act.ignores():
+	case act.ignores():
 		a.handler = kernelIGN
 	default:
-		a.handler, a.closure = addressOf(c.act.Handler)
+		a.handler, a.closure = addressOf(act.Handler)
 	}
 	if a.closure {
-		a.handler = closureName(c.act.Handler)
+		a.handler = closureName(act.Handler)
+	}
+	return a
+}
+
+// actionOf returns what this process does about a signal.
+func actionOf(signo unix.Signal) action {
+	return actionFrom(signo, &signals.catchers[signo].act)
+}
+
+// actionAtStart returns what the first process, which no Fork made, did about a signal at first.
+func actionAtStart(signo unix.Signal) action {
+	a := action{signo: signo}
+	if inherited.ignored&bit(signo) != 0 {
+		a.handler = kernelIGN
 	}
 	return a
 }
@@ -93,28 +116,47 @@ func takeActions(list []action) {
 		if a == actionOf(signo) {
 			continue
 		}
+		if a.closure && closures[a.handler] == nil {
+			a.isMissing()
+		}
 		c := &signals.catchers[signo]
 		c.act = a.sigaction()
 		c.install(signo)
 	}
 }
 
-// sigaction returns the Sigaction_t of which an action was made.
+// previous returns the Sigaction_t that Sigaction has stored in *oact. If the child does not have
+// the handler, that matters only when it is to be called.
+func (a action) previous() Sigaction_t {
+	act := a.sigaction()
+	if a.closure && act.Handler == nil {
+		act.Handler = func(unix.Signal) { a.isMissing() }
+	}
+	return act
+}
+
+// isMissing ends a child that does not have its parent's handler.
+func (a action) isMissing() {
+	Fatal("fork error: the child has not reached the call of Sigaction that set its parent's handler for signal %d", a.signo)
+}
+
+// sigaction returns the Sigaction_t of which an action was made, with the handler nil if that is a
+// closure that the child does not have.
 func (a action) sigaction() Sigaction_t {
 	act := Sigaction_t{Flags: int(a.flags)}
 	act.Mask.Val[0] = a.mask
 	switch {
 	case a.closure:
 		act.Handler = closures[a.handler]
-		if act.Handler == nil {
-			Fatal("fork error: the child has not reached the call of Sigaction that set its parent's handler for signal %d", a.signo)
-		}
 	case a.handler == kernelDFL:
 		act.Handler = SIG_DFL
 	case a.handler == kernelIGN:
 		act.Handler = SIG_IGN
 	default:
 		act.Handler = functionAt(a.handler)
+		if act.Handler == nil { // nobody but Fork may have written its address
+			Fatal("fork error: the program has no handler for signal %d where its parent says", a.signo)
+		}
 	}
 	return act
 }

@@ -26,7 +26,8 @@ type call struct {
 	accepts bool // it waits for a client
 	bytes   int  // how many it has read
 	reads   bool // it is one of those of which the path keeps only so many, see maxReads
-	skips   bool // a child on its way does nothing, unless the parent's call has failed
+	skips   bool // a child on its way does nothing, unless the parent's call has failed or tells
+	tells   bool // it has stored something that the child would not know
 }
 
 // The three kinds of calls, by what can interrupt them: no handler, a handler without
@@ -146,8 +147,8 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 }
 
 // skipped makes a call that only does something. If the call succeeds, skipped returns
-// success, and the path does not need the call; if it fails, the call is replayed.
-func (c *call) skipped(success int, do func() (int, error)) (int, error) {
+// success, and the path does not need the call; if it fails or tells, the call is replayed.
+func (c *call) skipped(success int, do func() (int, error), out ...any) (int, error) {
 	c.skips = true
 	if path.beyond.Load() && undisturbed() { // where main has been need not be known: that saves time
 		return do()
@@ -160,7 +161,7 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	case at == nowhere:
 		return do()
 	case retracing && c.isAhead(at):
-		return c.retraced(at, nil)
+		return c.retraced(at, out)
 	case retracing:
 		path.skipped++
 		return success, nil
@@ -171,10 +172,10 @@ func (c *call) skipped(success int, do func() (int, error)) (int, error) {
 	waitHandlers()
 	switch {
 	case inside:
-	case err == nil && result == success && !handlersMayHaveChangedKept():
+	case err == nil && result == success && !c.tells && !handlersMayHaveChangedKept():
 		path.skipped++
 	default:
-		c.record(at, result, err, nil)
+		c.record(at, result, err, out)
 	}
 	return result, err
 }

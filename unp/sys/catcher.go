@@ -80,17 +80,23 @@ func begin(does activity, on int) (end func()) {
 // forKernel returns the disposition that the kernel is to have for a signal. One that is held
 // back is caught, whatever its disposition, because the kernel would give it to another thread.
 func (c *catcher) forKernel(signo unix.Signal) ksigaction {
-	const forChildren = SA_NOCLDSTOP | SA_NOCLDWAIT
+	flags := uint64(c.act.Flags & (SA_NOCLDSTOP | SA_NOCLDWAIT))
+	kernel := signals.runtimeAction
+	kernel.flags &^= SA_RESTART
 	switch {
-	case heldBack()&^needed&bit(signo) != 0 || c.act.Handler != nil && !c.act.ignores():
-		kernel := signals.runtimeAction
-		kernel.flags &^= SA_RESTART
-		kernel.flags |= uint64(c.act.Flags & (forChildren | SA_RESTART))
+	case c.act.Handler != nil && !c.act.ignores():
+		kernel.flags |= flags | uint64(c.act.Flags&SA_RESTART)
+		return kernel
+	case heldBack()&^needed&bit(signo) != 0:
+		kernel.flags |= flags | SA_RESTART // no handler interrupts main's call
+		if c.act.ignores() && signo == unix.SIGCHLD {
+			kernel.flags |= SA_NOCLDWAIT // children leave no zombies, whether SIGCHLD is blocked or not
+		}
 		return kernel
 	case c.act.ignores():
-		return ksigaction{handler: kernelIGN, flags: uint64(c.act.Flags & forChildren)}
+		return ksigaction{handler: kernelIGN, flags: flags}
 	}
-	return ksigaction{handler: kernelDFL, flags: uint64(c.act.Flags & forChildren)}
+	return ksigaction{handler: kernelDFL, flags: flags}
 }
 
 // heldBack returns the signals that wait: those that main blocks, and those that the threads of

@@ -6,15 +6,13 @@
 // as in C.
 //
 //	func main() {
-//		fd, _ := sys.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)   // made once
-//		number := sys.Once(rand.Int)                            // drawn once
-//		for n := 1; n <= 3; n++ {
-//			sys.Keep(&n)                                    // what the loop carries
-//			if pid, _ := sys.Fork(); pid == 0 {
-//				fmt.Println("child", n, "has", fd, number)
-//				os.Exit(0)
-//			}
+//		fd, _ := sys.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0) // made once
+//		number := sys.Once(rand.Int)                          // drawn once
+//		if pid, _ := sys.Fork(); pid == 0 {
+//			fmt.Println("child", sys.Getpid(), "has", fd, number)
+//			os.Exit(0)
 //		}
+//		sys.Wait(nil)
 //	}
 //
 // # One rule
@@ -31,8 +29,9 @@
 // The last call on the path is the Fork that made the child: it returns 0, and from there on
 // the child is on its own. Until then
 //
-//   - what main writes to descriptors 1 and 2, by whatever means except [Fatal], is thrown
-//     away, unless the environment variable UNP_PRINT is set and not empty;
+//   - what main writes to descriptors 1 and 2, by whatever means, is thrown away, unless the
+//     environment variable UNP_PRINT is set and not empty; only the messages of [Fatal] and of a
+//     panic appear;
 //   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main starts
 //     in the directory in which the first process, which no Fork made, was started, so that it
 //     finds the same files. At its Fork the child gets the dispositions and the directory that
@@ -43,8 +42,7 @@
 //     drawing a random number;
 //   - variables hold what main computes on its way. A server's child runs only the last round
 //     of the loop around [Accept] (see Limits), so a counter in that loop starts over. [Keep]
-//     is for variables that the loop carries from round to round. (The loop above does not
-//     call Accept, so all its rounds stay on the path, and n would be right without Keep.)
+//     is for variables that the loop carries from round to round.
 //
 // The path is in the child's environment, as text with a line for each call; see
 // /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and
@@ -76,27 +74,30 @@
 //
 // # Limits
 //
-//   - Only main can fork, because a child cannot retrace a handler or another goroutine. In a
-//     child whose main has not yet reached Fork, a goroutine's call whose result a program
-//     needs, such as Socket, ends the child with a message; a call such as Listen does nothing.
+//   - Only main can fork, because a child cannot retrace a handler or another goroutine. Until a
+//     child's main has reached Fork, the child's goroutines must not make a call that returns
+//     more than success, such as Socket: the child exits with a message. A call that only
+//     succeeds or fails, such as Listen, does nothing there.
 //   - The path must fit into the environment that execve(2) accepts, as a rule 2 MB, which is
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
 //     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
 //     are closed, main has used all that it has read, and later rounds have made the same
 //     calls. What main reads on its way is limited to 64 KB and 1,000 calls since the last
 //     Accept; Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond
-//     that, rounds in which Select, Poll or a call that reads found nothing are forgotten too;
-//     if that is not enough, Fork fails.
+//     these bounds, the rounds of any loop in which Select, Pselect, Poll or a call that reads
+//     found nothing are forgotten too; if that is not enough, Fork fails.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. This applies not only to a server's endless
 //     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
-//     Fork.
+//     Fork, and to one that has waited for input in vain more than 1,000 times.
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.
 //   - A handler that uses variables of the function around it must be one that main sets on its
 //     way to Fork. If it is one that a forgotten round or another handler has set, the child
 //     exits with a message.
+//   - A process has some five threads, and each counts against the limit on the user's
+//     processes. Where the runtime can start no more, the program ends with its stack trace.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. Of what
 //     main has set with prctl(2), the child has only what exec keeps; its name is the one with
 //     which the first process was started.
@@ -121,8 +122,9 @@
 // # Limits of signals
 //
 //   - A call that the kernel restarts may continue before the handler has run; in C it
-//     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop. The
-//     calls that a handler makes are not interrupted.
+//     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop.
+//     Such a handler interrupts main's call even if another handler, with SA_RESTART, is running
+//     then. The calls that a handler makes are not interrupted.
 //   - The runtime cannot interrupt a loop that calls nothing, because SIGURG is at its default.
 //     Such a loop, for example one that only looks at a variable until a handler has set it,
 //     may hold up the handler, other goroutines and the garbage collector. Call [Pause] in it.
@@ -139,6 +141,8 @@
 //     caught or ignored.
 //   - The runtime unblocks the same five signals if they were blocked when the program started;
 //     on threads other than main's, it unblocks some more.
+//   - Signals that are unblocked together are handled in any order, as POSIX allows; Linux has a
+//     fixed one.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while
 //     SIGURG is blocked. A handler for SIGPIPE may be called twice after a write through
 //     os.Stdout. Real-time signals are not queued.

@@ -45,13 +45,14 @@ func ExampleOnce() {
 	// Output: the child has the same number: true
 }
 
-// A loop counts with a variable that a child finds as its parent left it.
+// A loop counts, and a child has the count as its parent left it, even in a server's loop, of
+// which a child runs only the last round.
 func ExampleKeep() {
 	var stat unix.WaitStatus
 
 	n := 0
-	sys.Keep(&n)
 	for range 3 {
+		sys.Keep(&n)
 		n++
 		pid, _ := sys.Fork()
 		if pid == 0 { // child process

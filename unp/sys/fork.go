@@ -33,7 +33,7 @@ import (
 // The child is this program, executed again: see the package comment. If the child's main
 // makes a call other than the next one on the path, the child prints a message that names
 // both, and exits. Fork costs about as much as executing a Go program. It needs /proc,
-// /dev/null and three free descriptors.
+// /dev/null and two free descriptors.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()
@@ -66,11 +66,11 @@ func forkExec(at place, c *call) (int, error) {
 	if user != effectiveUser || group != effectiveGroup {
 		return -1, errPrivileged
 	}
+	startCatcher(unix.SIGCHLD)
+	c.record(at, 0, nil, nil) // as the child's Fork returns 0
 	if path.tooLong {
 		return -1, unix.E2BIG
 	}
-	startCatcher(unix.SIGCHLD)
-	c.record(at, 0, nil, nil) // as the child's Fork returns 0
 	var err error
 	path.Lock()
 	defer path.Unlock()
@@ -79,6 +79,9 @@ func forkExec(at place, c *call) (int, error) {
 	if slices.ContainsFunc(path.taken, func(s *step) bool { return s.lost }) {
 		err = errReadTooMuch
 	} else {
+		last.result, err = execute()
+	}
+	if err == unix.E2BIG && forgetIdleRounds() {
 		last.result, err = execute()
 	}
 	if err != nil {

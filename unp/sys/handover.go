@@ -210,6 +210,7 @@ func parseLine(line string, before []keptValue) (*step, error) {
 	if strings.HasPrefix(s.rest, " E") || strings.HasPrefix(s.rest, " errno") {
 		s.literal(" ")
 		st.errno = s.errno()
+		s.ok = s.ok && (st.errno != errPanicked || strings.HasPrefix(st.call, "Once"))
 	}
 	if s.has(" (") {
 		st.values = s.values()

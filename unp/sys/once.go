@@ -12,22 +12,27 @@ import "reflect"
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno, an
 // array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or structs,
 // of up to 256 KB. With anything else Once prints a message and exits. do may call anything in
-// this package except Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either. The
-// child does not get what do stores in main's variables.
+// this package except Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either. It
+// must use all that it reads with unp.Readline or unp.Fgets. The child does not get what do stores in main's variables.
 func Once[T any](do func() T) (v T) {
-	briefly("Once").replayed(func() (int, error) {
-		v = do()
-		return 0, nil
-	}, &v)
+	once("Once", func() { v = do() }, &v)
 	return v
 }
 
 // OnceFunc is [Once] for a function without a result.
 func OnceFunc(do func()) {
-	briefly("OnceFunc").replayed(func() (int, error) {
+	once("OnceFunc", do)
+}
+
+func once(name string, do func(), out ...any) {
+	briefly(name).replayed(func() (int, error) {
+		before := readAhead()
 		do()
+		if onMain() && readAhead() > before {
+			Fatal("fork error: main has read ahead inside %s, and a child would not find the rest; outside it, a child gets what main has read", name)
+		}
 		return 0, nil
-	})
+	}, out...)
 }
 
 // Keep takes pointers to variables that a child is to find as its parent left them: those that

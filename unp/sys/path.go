@@ -110,7 +110,7 @@ func countRead(s *step) bool {
 	}
 	path.Lock()
 	defer path.Unlock()
-	path.taken = withoutFinishedRounds(path.taken, true)
+	forgetIdleRounds()
 	round := sinceAccept(path.taken)
 	path.reads, path.data = 1, s.bytes
 	for _, earlier := range path.taken[round:] {
@@ -189,9 +189,17 @@ func forgetRounds() {
 	path.due = 2*len(path.taken) + 64
 }
 
+// forgetIdleRounds forgets the idle rounds too, and tells whether there were any.
+func forgetIdleRounds() bool {
+	before := len(path.taken)
+	path.taken = withoutFinishedRounds(path.taken, true)
+	return len(path.taken) < before
+}
+
 // withoutFinishedRounds deletes the finished rounds of a loop whose steps a later round has
 // repeated. A round is the steps that main takes from a place until it reaches that place
-// again, with an accept among them or, if idleToo is set, an idle step. A round is finished if
+// again, with an accept among them or, if idleToo is set, an idle step: a loop within the round
+// may pass the place several times before the accept. A round is finished if
 // all the descriptors that it has opened are closed, and if, both before it and after it, main
 // had used all that it had read. The last step from each place stays, so that every variable
 // that a call sets has its last value, except those that hold what the path has dropped (see
@@ -217,12 +225,9 @@ func shortened(steps []*step, idleToo bool) []*step {
 	at := steps[head].at
 	stay := slices.Clone(steps[:head])
 	for rest := steps[head:]; len(rest) > 0; {
-		end := 1 + slices.IndexFunc(rest[1:], func(s *step) bool { return s.at == at })
-		if end == 0 { // the last round
-			end = len(rest)
-		}
+		end := endOfRound(rest, at, idleToo)
 		round, others := rest[:end], rest[end:]
-		if len(others) > 0 && !others[0].unread && finished(round, idleToo) {
+		if len(others) > 0 && !others[0].unread && !mustStay(round) {
 			others[0].after = round[0].after // it follows the step that round[0] has followed
 		} else {
 			stay = append(stay, round[0])
@@ -231,6 +236,18 @@ func shortened(steps []*step, idleToo bool) []*step {
 		rest = others
 	}
 	return stay
+}
+
+// endOfRound returns the number of steps in the first round of a loop that begins at a place.
+func endOfRound(steps []*step, at place, idleToo bool) int {
+	ended := false
+	for i, s := range steps {
+		if ended && s.at == at {
+			return i
+		}
+		ended = ended || s.accepts || idleToo && s.idle
+	}
+	return len(steps)
 }
 
 // firstThatRepeats returns the index of the first step whose place another step has too, or
@@ -243,16 +260,7 @@ func firstThatRepeats(steps []*step) int {
 	return slices.IndexFunc(steps, func(s *step) bool { return times[s.at] > 1 })
 }
 
-func finished(round []*step, idleToo bool) bool {
-	if round[0].unread {
-		return false
-	}
-	ended := false
-	for _, s := range round {
-		if s.stays {
-			return false
-		}
-		ended = ended || s.accepts || idleToo && s.idle
-	}
-	return ended
+// mustStay tells whether a round cannot be forgotten.
+func mustStay(round []*step) bool {
+	return round[0].unread || slices.ContainsFunc(round, func(s *step) bool { return s.stays })
 }

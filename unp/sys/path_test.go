@@ -26,6 +26,8 @@ func TestWithoutFinishedRounds(t *testing.T) {
 		{"a call of some round", "s+ A f A f A w f A f A f A+ f", "s+ A w f A+ f"},
 		{"a loop in each round", "s+ A r r r f A r r f A+ r f", "s+ A+ r f"},
 		{"accepts in a loop of each round", "s+ o A A A f o A A A+ f", "s+ o A+ f"},
+		{"a loop first in each round", "s+ p p p A f p p A f p p p A+ f", "s+ p p p A+ f"},
+		{"an accept in some rounds", "s+ o o o A f o o A f o o A+ f", "s+ o o A+ f"},
 		{"a loop before", "p p p p s+ A f A+ f", "p p p p s+ A+ f"},
 	} {
 		if got := notation(withoutFinishedRounds(steps(c.path), false)); got != c.want {

@@ -13,19 +13,53 @@ import (
 // Sigaction is the system call sigaction, see sigaction(2). It sets the disposition of a
 // signal unless act is nil, stores the previous one in *oact unless oact is nil, and returns
 // the error: EINVAL for setting SIGKILL or SIGSTOP, and for any number that is no signal or is
-// 32, 33 or 34. A child on its way to Fork sets the disposition again.
+// 32, 33 or 34 (C can catch 34, which is its SIGRTMIN). A child on its way to Fork sets the disposition again.
 func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 	onlyLooks := act == nil && (signo == unix.SIGKILL || signo == unix.SIGSTOP)
 	if !isSignal(signo) || reserved&bit(signo) != 0 && !onlyLooks {
 		return unix.EINVAL
 	}
 	at := here()
-	if at != nowhere {
-		if insideOnce() {
-			Fatal("signal error: main cannot call Sigaction inside Once, because a child would not call it")
-		}
-		waitHandlers() // a signal that has already arrived is for the previous handler
+	if at != nowhere && insideOnce() {
+		Fatal("signal error: main cannot call Sigaction inside Once, because a child would not call it")
 	}
+	var was Sigaction_t
+	if at == nowhere {
+		was = exchange(signo, act, at)
+	} else {
+		was = exchangeOnMain(signo, act, at)
+	}
+	if oact != nil {
+		*oact = was
+	}
+	return nil
+}
+
+// exchangeOnMain is exchange for main. A child on its way makes the exchange too, and returns what
+// its parent's call returned: if the path has no line for it, the disposition with which the
+// program was started.
+func exchangeOnMain(signo unix.Signal, act *Sigaction_t, at place) (was Sigaction_t) {
+	atStart := actionAtStart(signo)
+	parents := atStart
+	retracing := path.retracing.Load()
+	if retracing {
+		exchange(signo, act, at)
+	}
+	c := briefly("rt_sigaction", int(signo))
+	c.skipped(0, func() (int, error) {
+		was = exchange(signo, act, at)
+		parents = actionFrom(signo, &was)
+		c.tells = parents != atStart
+		return 0, nil
+	}, &parents.handler, &parents.closure, &parents.mask, &parents.flags)
+	if retracing {
+		return parents.previous()
+	}
+	return was
+}
+
+// exchange gives a signal another disposition, unless act is nil, and returns the one it had.
+func exchange(signo unix.Signal, act *Sigaction_t, at place) Sigaction_t {
 	drops := act != nil && act.drops(signo)
 	if drops && currentMask()&bit(signo) != 0 {
 		settle(bit(signo))
@@ -43,10 +77,7 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 			c.discard()
 		}
 	}
-	if oact != nil {
-		*oact = was
-	}
-	return nil
+	return was
 }
 
 // Sigprocmask is the system call sigprocmask, see sigprocmask(2), for the process: how is
@@ -123,15 +154,20 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 }
 
 // Kill is the system call kill, see kill(2). It returns the error. A signal that main or a handler
-// sends to its own process arrives before Kill returns, as in C, unless it is blocked there;
-// strace shows it as tgkill.
+// sends to its own process arrives before Kill returns, as in C, unless the caller has blocked
+// it; strace shows the call as tgkill.
 func Kill(pid int, signo unix.Signal) error {
 	return briefly("kill", pid, int(signo)).skippedErr(func() error {
-		toItself := pid == unix.Getpid() && isSignal(signo) && currentMask()&bit(signo) == 0
-		if toItself { // or the kernel might give the signal to another thread
+		toItself := pid == unix.Getpid() && isSignal(signo)
+		blocked := toItself && currentMask()&bit(signo) != 0
+		if toItself && !blocked { // or the kernel might give the signal to another thread
 			return unix.Tgkill(pid, unix.Gettid(), signo)
 		}
-		return unix.Kill(pid, signo)
+		err := unix.Kill(pid, signo)
+		if blocked && !onMain() { // Sigprocmask does this for main
+			settle(bit(signo))
+		}
+		return err
 	})
 }
 

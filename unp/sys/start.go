@@ -117,10 +117,10 @@ func becomeChild(text string) {
 	if h.environment != nil {
 		setEnvironment(h.environment)
 	}
+	leaveDirectory() // first, because it cannot do without a descriptor
 	if os.Getenv("UNP_PRINT") == "" {
 		silence()
 	}
-	leaveDirectory()
 	// Not prctl, which in a trace marks where the child arrives.
 	comm, _ := unix.Open("/proc/self/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	unix.Write(comm, []byte(h.name))
@@ -142,21 +142,24 @@ func leaveDirectory() {
 	if err == nil && cwd == inherited.directory {
 		return
 	}
-	keepDirectory()
-	unix.Chdir(inherited.directory)
-}
-
-// keepDirectory keeps the directory in which a child starts, for when its main has reached Fork.
-func keepDirectory() {
-	if arrivalDir >= 0 {
-		return
-	}
 	dir, err := unix.Open(".", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
 	}
 	arrivalDir = aside(dir)
 	unix.Close(dir)
+	unix.Chdir(inherited.directory)
+}
+
+// returnToDirectory takes a child back to the directory in which it started.
+func returnToDirectory() {
+	if arrivalDir < 0 {
+		unix.Chdir(inherited.directory) // main may have left it
+		return
+	}
+	unix.Fchdir(arrivalDir)
+	unix.Close(arrivalDir)
+	arrivalDir = -1
 }
 
 // aside duplicates a descriptor to a number that no listing uses. For a number of 64 or more,
@@ -223,11 +226,7 @@ func arrive() {
 			unix.Close(fd) // the runtime has opened /dev/null in its place
 		}
 	}
-	if arrivalDir >= 0 {
-		unix.Fchdir(arrivalDir)
-		unix.Close(arrivalDir)
-		arrivalDir = -1
-	}
+	returnToDirectory()
 	if !slices.Equal(os.Environ(), environ) {
 		setEnvironment(environ)
 	}

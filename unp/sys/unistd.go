@@ -111,7 +111,6 @@ func Chdir(dir string) error {
 	retracing := path.retracing.Load()
 	_, err := briefly("chdir", dir).replayed(func() (int, error) { return 0, unix.Chdir(dir) })
 	if retracing && err == nil {
-		keepDirectory()
 		unix.Chdir(dir)
 	}
 	return err

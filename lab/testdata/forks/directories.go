@@ -50,6 +50,22 @@ var _ = register("directory made anew", prints{Stdout: "parent false\ntrue child
 	where()
 })
 
+var _ = register("directory left and entered again", prints{Stdout: "parent true\ntrue child true\n"}, func() { // the first time without this package
+	dir, _ := os.Getwd()
+	sys.OnceFunc(func() { os.WriteFile("file", nil, 0o600) })
+	os.Chdir("/")
+	sys.Chdir(dir)
+	where()
+})
+
+var _ = register("directory left and entered again, once", prints{Stdout: "parent true\ntrue child true\n"}, func() {
+	dir, _ := os.Getwd()
+	sys.OnceFunc(func() { os.WriteFile("file", nil, 0o600) })
+	os.Chdir("/")
+	sys.OnceFunc(func() { os.Chdir(dir) })
+	where()
+})
+
 var _ = register("directory moved", prints{Stdout: "parent true\ntrue child true\n"}, func() { // with a file in it
 	sys.OnceFunc(func() { os.Mkdir("sub", 0o700); os.WriteFile("sub/file", nil, 0o600) })
 	sys.Chdir("sub")

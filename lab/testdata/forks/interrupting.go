@@ -58,6 +58,27 @@ var _ = register("interrupted in the child", prints{Test: "TestInterruptedServer
 	wait()
 })
 
+var _ = register("ignored while a handler runs", prints{Stdout: "1 <nil>\n1 <nil>\n"}, func() { // whose sa_mask has every signal
+	var p [2]int
+	sys.Pipe(p[:])
+	act := sys.Sigaction_t{Flags: sys.SA_RESTART, Handler: func(unix.Signal) {
+		mainIn(unix.SYS_READ)
+		unix.Tgkill(unix.Getpid(), unix.Getpid(), unix.SIGWINCH)
+		pause50ms()
+		unix.Write(p[1], []byte("x"))
+	}}
+	sys.Sigfillset(&act.Mask)
+	sys.Sigaction(unix.SIGUSR1, &act, nil)
+	for _, disposition := range []unp.Sigfunc{sys.SIG_DFL, sys.SIG_IGN} {
+		sys.Sigaction(unix.SIGWINCH, &sys.Sigaction_t{Handler: disposition}, nil) // without SA_RESTART, which unp.Signal would set
+		go func() {
+			mainIn(unix.SYS_READ)
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		}()
+		fmt.Println(sys.Read(p[0], make([]byte, 1)))
+	}
+})
+
 var _ = register("sleep", prints{Test: "TestSleep"}, func() {
 	unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
 	fmt.Println("left:", sys.Sleep(100))

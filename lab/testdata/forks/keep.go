@@ -39,6 +39,25 @@ var _ = register("every third client", prints{
 	}
 })
 
+var _ = register("kept one by one", prints{ // in a loop at the beginning of each round
+	Clients: []client{{"", "[1 0 0]\n"}, {"", "[1 1 0]\n"}, {"", "[1 1 1]\n"}, {"", "[2 1 1]\n"}, {"", "[2 2 1]\n"}},
+	Status:  terminated,
+}, func() {
+	var clients [3]int
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		for i := range clients {
+			sys.Keep(&clients[i])
+		}
+		connfd := accept(listenfd)
+		clients[(clients[0]+clients[1]+clients[2])%3]++
+		if unp.Fork() == 0 {
+			say(connfd, clients)
+		}
+		unp.Close(connfd)
+	}
+})
+
 var _ = register("helper of the first round", prints{
 	Clients: []client{{"", "1 true\n"}, {"", "2 true\n"}, {"", "3 true\n"}, {"", "4 false\n"}},
 	Stdout:  "the helper is terminated: true\n",

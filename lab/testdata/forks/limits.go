@@ -28,6 +28,16 @@ var _ = register("few files", prints{Test: "TestFewDescriptors"}, func() { // ho
 	fmt.Println("parent")
 })
 
+var _ = register("few files, elsewhere", prints{Test: "TestFewDescriptors"}, func() {
+	sys.OnceFunc(func() { os.Chdir("/") })
+	if unp.Fork() == 0 {
+		dir, _ := os.Getwd()
+		fmt.Println("child in", dir)
+		os.Exit(0)
+	}
+	wait()
+})
+
 var _ = register("distinct places", prints{Stdout: "1600 calls at 1600 places\n"}, func() { // 40 calls of a function of 40 calls
 	outer()
 	if unp.Fork() == 0 {
@@ -254,6 +264,16 @@ var _ = register("path that execve does not take", prints{Under: []string{"prlim
 	}
 	if unp.Fork() == 0 {
 		fmt.Println("child")
+	}
+})
+
+var _ = register("more steps than any path", prints{Stdout: "argument list too long\nargument list too long\n"}, func() { // C: the child runs
+	for range 150_000 {
+		sys.Getppid()
+	}
+	for range 2 {
+		_, err := sys.Fork()
+		fmt.Println(err)
 	}
 })
 

@@ -48,6 +48,22 @@ var _ = register("idle for long", prints{Stdout: "after 2500 rounds\n"}, func() 
 	inChild(func() { fmt.Println("after", n-1, "rounds") })
 })
 
+var _ = register("idle with many descriptors", prints{Stdout: "after 600 rounds\n"}, func() { // more than execve takes, and less than what a path may read
+	fds := make([]unix.PollFd, 100)
+	for i := range fds {
+		fds[i] = unix.PollFd{Fd: int32(unp.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)), Events: unix.POLLIN}
+	}
+	n := 0
+	for ready := 0; ready == 0; n++ {
+		sys.Keep(&n)
+		if n == 600 {
+			fds[0].Events = unix.POLLOUT
+		}
+		ready, _ = sys.Poll(fds, 0)
+	}
+	inChild(func() { fmt.Println("after", n-1, "rounds") })
+})
+
 var _ = register("select before accept", prints{
 	Clients: []client{{"", "1 true\n"}, {"", "1 true\n"}, {"", "1 true\n"}},
 	Status:  terminated,

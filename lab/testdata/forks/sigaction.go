@@ -27,6 +27,29 @@ var _ = register("sa_mask", prints{Stdout: "USR1 begins\nUSR1 ends\nUSR2\n"}, fu
 	sys.Sleep(0)
 })
 
+var _ = register("sent while it waits", prints{Stdout: "100 100\n"}, func() { // several times, and handled once
+	waited, again := 0, 0
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { waited++ })
+	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Mask: mask(unix.SIGUSR2), Handler: func(unix.Signal) {
+		for range 3 {
+			sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		}
+	}}, nil)
+	unp.Signal(unix.SIGTERM, func(unix.Signal) { // its own signal waits too
+		again++
+		for range 3 * (again % 2) {
+			sys.Kill(sys.Getpid(), unix.SIGTERM)
+		}
+	})
+	for range 100 {
+		sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	}
+	for range 50 {
+		sys.Kill(sys.Getpid(), unix.SIGTERM)
+	}
+	fmt.Println(waited, again)
+})
+
 var _ = register("SA_RESETHAND", prints{Stdout: "caught\nSIG_DFL\n", Status: 128 + 10}, func() { // the handler is called once
 	var now sys.Sigaction_t
 	act := sys.Sigaction_t{Handler: func(unix.Signal) { fmt.Println("caught") }, Flags: sys.SA_RESETHAND}
@@ -53,6 +76,18 @@ var _ = register("SA_NOCLDWAIT", prints{Stdout: "child\n-1 no child processes\nc
 })
 
 var _ = register("SIGCHLD ignored", prints{Stdout: "child\n-1 no child processes\n"}, func() { // likewise
+	unp.Signal(unix.SIGCHLD, sys.SIG_IGN)
+	if unp.Fork() == 0 {
+		fmt.Println("child")
+		os.Exit(0)
+	}
+	fmt.Println(sys.Wait(nil))
+})
+
+var _ = register("SIGCHLD ignored and blocked", prints{Stdout: "child\n-1 no child processes\n"}, func() { // likewise
+	everything := unix.Sigset_t{}
+	sys.Sigfillset(&everything)
+	sys.Sigprocmask(unix.SIG_BLOCK, &everything, nil)
 	unp.Signal(unix.SIGCHLD, sys.SIG_IGN)
 	if unp.Fork() == 0 {
 		fmt.Println("child")
@@ -274,6 +309,41 @@ var _ = register("dropped by its default", prints{Stdout: "0\n"}, func() { // SI
 	unp.Signal(unix.SIGCHLD, handler)
 	sys.Sigprocmask(unix.SIG_UNBLOCK, &blocked, nil)
 	fmt.Println(caught)
+})
+
+var _ = register("previous disposition", prints{Stdout: "parent SIG_DFL f SIG_IGN\nchild SIG_DFL f SIG_IGN\ncaught\n"}, func() { // which a handler, or SA_RESETHAND, has set
+	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) {
+		unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("caught") })
+		unp.Signal(unix.SIGINT, sys.SIG_IGN)
+	}, Flags: sys.SA_RESETHAND}, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	usr1 := unp.Signal(unix.SIGUSR1, sys.SIG_IGN)
+	usr2 := unp.Signal(unix.SIGUSR2, sys.SIG_IGN)
+	interrupt := unp.Signal(unix.SIGINT, sys.SIG_DFL)
+	fmt.Println("parent", name(usr1), name(usr2), name(interrupt))
+	if unp.Fork() == 0 {
+		fmt.Println("child", name(usr1), name(usr2), name(interrupt))
+		unp.Signal(unix.SIGUSR2, usr2)
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+})
+
+var _ = register("previous disposition of a round", prints{
+	Clients: []client{{"", "SIG_DFL SIG_DFL\n"}, {"", "f f\n"}, {"", "f f\n"}},
+	Status:  terminated,
+}, func() { // the handlers that the round before has set, of which one has a variable of its own
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		usr1 := unp.Signal(unix.SIGUSR1, func(unix.Signal) {})
+		usr2 := unp.Signal(unix.SIGUSR2, func(unix.Signal) { unp.Close(connfd) })
+		if unp.Fork() == 0 {
+			say(connfd, name(usr1), name(usr2))
+		}
+		unp.Close(connfd)
+	}
 })
 
 var _ = register("one of two closures", prints{Stdout: "two\n"}, func() { // a handler sets one that main has set too
