@@ -14,8 +14,16 @@ import (
 var readBufs sync.Map // from descriptor to *bufio.Reader
 
 // readCnts holds how many bytes each of these buffers, and each stream of Fgets, held when
-// Readline or Fgets last returned.
+// Readline or Fgets last returned, if there were any.
 var readCnts sync.Map // from descriptor, or *bufio.Reader of Fgets, to int
+
+func noteAhead(from any, readCnt int) {
+	if readCnt == 0 {
+		readCnts.Delete(from)
+	} else {
+		readCnts.Store(from, readCnt)
+	}
+}
 
 func init() {
 	sys.AtClose(func(fd int) {
@@ -79,6 +87,6 @@ func Readline(fd int, ptr *[]byte, maxlen int) int {
 	if err := readline(rl, ptr, maxlen); err != nil {
 		ErrSys(err, "readline error")
 	}
-	readCnts.Store(fd, rl.Buffered())
+	noteAhead(fd, rl.Buffered())
 	return len(*ptr)
 }

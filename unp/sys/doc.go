@@ -42,7 +42,8 @@
 //     drawing a random number;
 //   - variables hold what main computes on its way. A server's child runs only the last round
 //     of the loop around [Accept] (see Limits), so a counter in that loop starts over. [Keep]
-//     is for variables that the loop carries from round to round.
+//     is for variables that the loop carries from round to round, and for those that signal
+//     handlers write to, because no handler is called on the way.
 //
 // The path is in the child's environment, as text with a line for each call; see
 // /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and
@@ -140,7 +141,8 @@
 //     program, that program starts with some signals blocked: those that the child's parent
 //     caught or ignored.
 //   - The runtime unblocks the same five signals if they were blocked when the program started;
-//     on threads other than main's, it unblocks some more.
+//     on threads other than main's, it unblocks some more. Under strace or a debugger, SIGURG is
+//     blocked.
 //   - Signals that are unblocked together are handled in any order, as POSIX allows; Linux has a
 //     fixed one.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while

@@ -135,32 +135,39 @@ func setBytes(b []byte, text string) error {
 // none tells whether an address is C's NULL.
 func none(sa SA) bool { return sa == nil || sa.memory() == nil }
 
-// raw returns an address and its size for the kernel, which is to read no more than there is.
+// sizeofStorage is the size of struct sockaddr_storage, in bytes: the kernel reads no more.
+const sizeofStorage = 128
+
+// raw returns an address and its size for the kernel. If the kernel is to read more than there
+// is, zeros follow the address.
 func raw(sa SA, salen Socklen) (unsafe.Pointer, Socklen) {
 	if none(sa) {
 		return nil, salen
 	}
 	b := sa.memory()
-	p := unsafe.Pointer(unsafe.SliceData(b))
-	if salen > unix.SizeofSockaddrAny { // the kernel reads nothing, and says EINVAL
-		return p, salen
+	if int(salen) > len(b) {
+		b = append(make([]byte, 0, sizeofStorage), b...)
 	}
-	return p, min(salen, Socklen(len(b)))
+	return unsafe.Pointer(unsafe.SliceData(b)), salen
 }
 
-// rawOut returns where the kernel is to store an address and its size; the kernel is to store
-// no more than there is room for.
-func rawOut(sa SA, salen *Socklen) (unsafe.Pointer, *Socklen) {
+// storing makes a call that stores an address and its size, and has it store no more of the
+// address than there is room for.
+func storing(sa SA, salen *Socklen, call func(p unsafe.Pointer, n *Socklen) (int, error)) (int, error) {
+	p, _ := raw(sa, 0)
 	if salen == nil {
-		p, _ := raw(sa, 0)
-		return p, nil
+		return call(p, nil)
 	}
-	p, n := raw(sa, min(*salen, unix.SizeofSockaddrAny))
-	negative := int32(*salen) < 0 // the kernel stores nothing, and says EINVAL
-	if !negative {
-		*salen = n
+	room := *salen
+	negative := int32(room) < 0 // the kernel stores nothing, and says EINVAL
+	if !none(sa) && !negative {
+		room = min(room, Socklen(len(sa.memory())))
 	}
-	return p, salen
+	n, err := call(p, &room)
+	if err == nil && !none(sa) {
+		*salen = room
+	}
+	return n, err
 }
 
 // outOf returns pointers to the variables in which a call stores an address.

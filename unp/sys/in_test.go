@@ -42,11 +42,21 @@ func TestAddresses(t *testing.T) {
 			if err := Bind(fd, c.sa, tooMuch); err != unix.EINVAL {
 				t.Errorf("%s: bind with an address of %d bytes: %v", c.name, tooMuch, err)
 			}
+			if err := Bind(fd, c.sa, unix.SizeofSockaddrUnix+1); c.name == "AF_UNIX" && err != unix.EINVAL {
+				t.Errorf("%s: bind with a byte too many: %v", c.name, err)
+			} else if err == nil { // zeros follow
+				unix.Close(fd)
+				fd, _ = Socket(int(c.sa.memory()[0]), unix.SOCK_STREAM, 0)
+			}
 			if err := Bind(fd, c.sa, Socklen(len(c.sa.memory()))); err != nil {
 				t.Fatalf("%s: %v", c.name, err)
 			}
 			if err := Getsockname(fd, c.sa, &size); err != nil || int(size) > len(c.sa.memory()) {
 				t.Errorf("%s: getsockname: %v, %d bytes", c.name, err, size)
+			}
+			size = sizeofStorage
+			if err := Getsockname(-1, c.sa, &size); err != unix.EBADF || size != sizeofStorage {
+				t.Errorf("%s: getsockname that fails: %v, %d bytes", c.name, err, size)
 			}
 			size = 1 << 31 // a negative number in C
 			if err := Getsockname(fd, c.sa, &size); err != unix.EINVAL {

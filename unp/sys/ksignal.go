@@ -109,8 +109,7 @@ func threadTakes(set uint64) bool {
 		if statusMask(status, "ShdPnd")&set != 0 {
 			return true
 		}
-		isMain := name == strconv.Itoa(unix.Getpid())
-		if !isMain && statusMask(status, "SigBlk")&bit(sigThread) != 0 { // which only a handler blocks
+		if statusMask(status, "SigBlk")&libraries == libraries { // which only the runtime's handler blocks
 			return true
 		}
 	}

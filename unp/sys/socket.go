@@ -155,8 +155,7 @@ func Recvfrom(fd int, buf []byte, flags int, sa SA, salen *Socklen) (int, error)
 	c := slowly("recvfrom", fd, len(buf), flags).on(fd).reading()
 	c.accepts = !none(sa) // a datagram is what a connection is elsewhere
 	return c.filling(buf, func() (int, error) {
-		p, n := rawOut(sa, salen)
-		return recvfrom(fd, buf, flags, p, n)
+		return storing(sa, salen, func(p unsafe.Pointer, n *Socklen) (int, error) { return recvfrom(fd, buf, flags, p, n) })
 	}, outOf(sa, salen)...)
 }
 
@@ -167,7 +166,7 @@ func recvfrom(fd int, buf []byte, flags int, p unsafe.Pointer, n *Socklen) (int,
 
 // address replays a call that stores an address.
 func (c *call) address(sa SA, salen *Socklen, do func(p unsafe.Pointer, n *Socklen) (int, error)) (int, error) {
-	return c.replayed(func() (int, error) { return do(rawOut(sa, salen)) }, outOf(sa, salen)...)
+	return c.replayed(func() (int, error) { return storing(sa, salen, do) }, outOf(sa, salen)...)
 }
 
 // family is an address family, which prints as strace shows it.
