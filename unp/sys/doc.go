@@ -32,10 +32,10 @@
 //   - what main writes to descriptors 1 and 2, by whatever means, is thrown away, unless the
 //     environment variable UNP_PRINT is set and not empty; only the messages of [Fatal] and of a
 //     panic appear;
-//   - [Sigaction] and [Chdir] do their work again: exec has reset the handlers, and main starts
-//     in the directory in which the first process, which no Fork made, was started, so that it
-//     finds the same files. At its Fork the child gets the dispositions and the directory that
-//     its parent has there;
+//   - [Sigaction] and [Chdir] do their work again, and return what they returned in the parent:
+//     exec has reset the handlers, and main starts in the directory in which the first process,
+//     which no Fork made, was started, so that it finds the same files. At its Fork the child gets
+//     the dispositions and the directory that its parent has there;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as
@@ -48,6 +48,7 @@
 // The path is in the child's environment, as text with a line for each call; see
 // /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and
 // Write, have a line, as a rule, only if they have failed; Bind and Connect always have one.
+// Sigaction has one if it has returned a disposition other than that of the program's start.
 // If main makes a different call from the one in the next line, the child prints a message
 // that names both, and exits; calls without a line are not compared. If main returns or calls
 // os.Exit on its way, the child says nothing about it.

@@ -127,7 +127,7 @@ func valueText(pointer any) (string, error) {
 	case flat(t):
 		return quote(string(memory(v)))
 	}
-	return "", fmt.Errorf("a child cannot be given a value of type %T", v.Interface())
+	return "", fmt.Errorf("a child cannot be given a value of type %T (sys.Once lists the types)", v.Interface())
 }
 
 func quote(s string) (string, error) {
@@ -143,7 +143,7 @@ func errorText(v reflect.Value) (string, error) {
 	}
 	errno, ok := v.Interface().(unix.Errno)
 	if !ok {
-		return "", fmt.Errorf("a child cannot be given a value of type %T", v.Interface())
+		return "", fmt.Errorf("a child cannot be given a value of type %T (sys.Once lists the types)", v.Interface())
 	}
 	return strconv.FormatUint(uint64(errno), 10), nil
 }

@@ -152,7 +152,7 @@ func refused(name, sentence string, run func()) bool {
 
 // cannotGive is what is said of a type whose values a child cannot be given.
 func cannotGive(typ string) string {
-	return "fork error: a child cannot be given a value of type " + typ + ", as differing.go:<asks> asks"
+	return "fork error: a child cannot be given a value of type " + typ + " (sys.Once lists the types), as differing.go:<asks> asks"
 }
 
 var (
