@@ -413,6 +413,7 @@ func TestPrivileges(t *testing.T) {
 	run("program that may not be executed again", false).endsAsListed()
 	install(0o755)
 	run("directory that cannot be reached", false).endsAsListed()
+	run("directory that cannot be searched", false).endsAsListed()
 	if p := run("privileges given up", false); p.end() != 1 || p.out.String() != "" || !strings.HasPrefix(p.err.String(), "fork error: ") {
 		t.Errorf("privileges given up: %q, %q", p.out.String(), p.err.String())
 	}

@@ -25,11 +25,13 @@ import (
 // arrived. So main stands still while a handler runs, as in C, where the handler interrupts
 // main.
 
-// A catcher calls the handler of one signal.
+// A catcher calls the handler of one signal. A signal that has no handler may be caught too,
+// while it is held back; all such signals have one goroutine, see catchOthers.
 type catcher struct {
 	act     Sigaction_t    // what Sigaction has set
 	kernel  ksigaction     // what the kernel has been given for it
-	pending chan os.Signal // room for one, because signals are not queued; nil until the catcher has started
+	pending chan os.Signal // room for one, because signals are not queued; nil until the signal is caught
+	started bool           // the catcher has a goroutine of its own
 	thread  int            // where the handler runs, see gettid(2)
 	mask    uint64         // what that thread blocks
 }
@@ -50,7 +52,7 @@ var signals struct {
 var changed = sync.NewCond(&signals)
 
 var (
-	caught           atomic.Uint64 // the signals whose catchers have started
+	caught           atomic.Uint64 // the signals that are caught
 	handlersReturned atomic.Uint32 // how many have returned
 	seen             uint32        // what handlersReturned was when main last waited for handlers
 	mainDoes         atomic.Int32  // an activity
@@ -122,6 +124,7 @@ func (c *catcher) install(signo unix.Signal) {
 // reinstall gives the kernel the dispositions of the signals in set that are no longer, or not
 // yet, held back.
 func reinstall(set uint64) {
+	defer wakeUpOthers()
 	for signo := range signalsIn(set &^ (needed | reserved)) {
 		c := &signals.catchers[signo]
 		if c.forKernel(signo) != c.kernel {
@@ -130,21 +133,64 @@ func reinstall(set uint64) {
 	}
 }
 
-// start begins to catch a signal, unless it is at its default or ignored. SIGPIPE is caught
-// even if it is ignored: after EPIPE, os.File asks the runtime, not the kernel, whether the
-// process is to die.
+// start begins to catch a signal, unless the kernel has it at its default or ignored. SIGPIPE
+// is caught even if it is ignored: after EPIPE, os.File asks the runtime, not the kernel,
+// whether the process is to die.
 func (c *catcher) start(signo unix.Signal) {
 	caughtIfIgnored := signo == unix.SIGPIPE && c.kernel.handler == kernelIGN
-	if signals.off || c.pending != nil || c.kernel.handler <= kernelIGN && !caughtIfIgnored {
+	if signals.off || c.started || c.kernel.handler <= kernelIGN && !caughtIfIgnored {
 		return
 	}
-	wake := make(chan os.Signal, 1)
-	wake <- signo // the signal may arrive between the two calls of Notify
-	c.pending = make(chan os.Signal, 1)
-	ossignal.Notify(c.pending, signo)
-	ossignal.Notify(wake, signo)
-	go c.catch(signo, wake)
-	caught.Or(bit(signo))
+	hasHandler := c.act.Handler != nil && !c.act.ignores()
+	isNew := c.pending == nil
+	if isNew {
+		c.pending = make(chan os.Signal, 1)
+		ossignal.Notify(c.pending, signo)
+		caught.Or(bit(signo))
+	}
+	switch {
+	case hasHandler:
+		c.started = true
+		wake := make(chan os.Signal, 1)
+		wake <- signo // the signal may have arrived already
+		ossignal.Notify(wake, signo)
+		go c.catch(signo, wake)
+	case isNew:
+		startOthers.Do(func() { go catchOthers() })
+		ossignal.Notify(wakeOthers, signo)
+		wakeUpOthers()
+	}
+}
+
+// For catchOthers.
+var (
+	startOthers sync.Once
+	wakeOthers  = make(chan os.Signal, 1)
+)
+
+// wakeUpOthers has catchOthers look again.
+func wakeUpOthers() {
+	select {
+	case wakeOthers <- nil:
+	default: // it is about to look
+	}
+}
+
+// catchOthers handles the signals that are caught although they have no handler, when nothing
+// holds them back any more. It needs no thread of its own.
+func catchOthers() {
+	for range wakeOthers {
+		flush()
+		signals.Lock()
+		for signo := range signalsIn(caught.Load()) {
+			c := &signals.catchers[signo]
+			if !c.started && c.isPending() && canRun(signo) {
+				<-c.pending
+				c.handle(signo)
+			}
+		}
+		signals.Unlock()
+	}
 }
 
 // catch calls the handler whenever the signal has arrived. The thread of catch blocks what
@@ -312,6 +358,29 @@ func waitHandlers() {
 	}
 }
 
+// waitNested, called on the thread of a handler that is about to send itself a signal, returns a
+// function that waits for that signal's handler. In C the second handler interrupts the first.
+func waitNested(signo unix.Signal) (wait func()) {
+	signals.Lock()
+	defer signals.Unlock()
+	inHandler := false
+	for running := range signalsIn(signals.running) {
+		inHandler = inHandler || signals.catchers[running].thread == unix.Gettid()
+	}
+	if !inHandler || signals.running&bit(signo) != 0 {
+		return func() {}
+	}
+	return func() {
+		flush()
+		signals.Lock()
+		defer signals.Unlock()
+		c := &signals.catchers[signo]
+		for canRun(signo) && c.isPending() || signals.running&bit(signo) != 0 {
+			changed.Wait()
+		}
+	}
+}
+
 // flush returns when package os/signal has passed on every signal that has arrived.
 func flush() {
 	passed := make(chan os.Signal, 1)
@@ -359,6 +428,7 @@ func release() {
 	defer signals.Unlock()
 	signals.held = false
 	changed.Broadcast()
+	wakeUpOthers()
 }
 
 // block makes the catchers hold back the signals of this set, and no others. It returns

@@ -112,9 +112,10 @@
 //     O_NONBLOCK, and raises the soft limit on descriptors to the hard one. A package that was
 //     initialized before this one prints in the child what it prints in its parent.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
-//     may give back capabilities that the parent has dropped. Fork fails in a program that was
-//     started with the privileges of another user (set-user-ID, for example), because such a
-//     program cannot trust its environment.
+//     may give back capabilities that the parent has dropped, and makes the effective user ID
+//     the saved one. Fork fails in a program that was started with the privileges of another
+//     user (set-user-ID, for example) or has them at the time, because its child could not trust
+//     its environment.
 //   - Do not close all descriptors in a loop, as daemons do: the runtime's own are among them,
 //     and the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime uses descriptors 3 and 4 for itself, unless your

@@ -230,8 +230,9 @@ func shortened(steps []*step, idleToo bool) []*step {
 		if len(others) > 0 && !others[0].unread && !mustStay(round) {
 			others[0].after = round[0].after // it follows the step that round[0] has followed
 		} else {
-			stay = append(stay, round[0])
-			stay = append(stay, shortened(round[1:], idleToo)...)
+			within := beginning(round, idleToo)
+			stay = append(stay, round[:within]...)
+			stay = append(stay, shortened(round[within:], idleToo)...)
 		}
 		rest = others
 	}
@@ -245,10 +246,28 @@ func endOfRound(steps []*step, at place, idleToo bool) int {
 		if ended && s.at == at {
 			return i
 		}
-		ended = ended || s.accepts || idleToo && s.idle
+		ended = ended || s.ends(idleToo)
 	}
 	return len(steps)
 }
+
+// beginning returns the number of steps up to the last one from the round's first place that
+// is not behind an accept or an idle step: none of them can be forgotten without the others.
+func beginning(round []*step, idleToo bool) int {
+	n := len(round)
+	for i, s := range round {
+		if s.at == round[0].at {
+			n = i + 1
+		}
+		if s.ends(idleToo) {
+			return n
+		}
+	}
+	return len(round)
+}
+
+// ends tells whether a round with this step may be forgotten.
+func (s *step) ends(idleToo bool) bool { return s.accepts || idleToo && s.idle }
 
 // firstThatRepeats returns the index of the first step whose place another step has too, or
 // -1.

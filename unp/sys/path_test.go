@@ -28,6 +28,7 @@ func TestWithoutFinishedRounds(t *testing.T) {
 		{"accepts in a loop of each round", "s+ o A A A f o A A A+ f", "s+ o A+ f"},
 		{"a loop first in each round", "s+ p p p A f p p A f p p p A+ f", "s+ p p p A+ f"},
 		{"an accept in some rounds", "s+ o o o A f o o A f o o A+ f", "s+ o o A+ f"},
+		{"two loops before", "p q p q s+ A f q A f q A+ f", "p q p q s+ A f q A+ f"},
 		{"a loop before", "p p p p s+ A f A+ f", "p p p p s+ A+ f"},
 	} {
 		if got := notation(withoutFinishedRounds(steps(c.path), false)); got != c.want {

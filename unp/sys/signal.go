@@ -153,14 +153,15 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 	return result, err
 }
 
-// Kill is the system call kill, see kill(2). It returns the error. A signal that main or a handler
-// sends to its own process arrives before Kill returns, as in C, unless the caller has blocked
-// it; strace shows the call as tgkill.
+// Kill is the system call kill, see kill(2). It returns the error. When main or a handler sends a
+// signal to its own process, the signal's handler returns before Kill does, as in C, unless the
+// caller has blocked the signal; strace shows the call as tgkill.
 func Kill(pid int, signo unix.Signal) error {
 	return briefly("kill", pid, int(signo)).skippedErr(func() error {
 		toItself := pid == unix.Getpid() && isSignal(signo)
 		blocked := toItself && currentMask()&bit(signo) != 0
 		if toItself && !blocked { // or the kernel might give the signal to another thread
+			defer waitNested(signo)()
 			return unix.Tgkill(pid, unix.Gettid(), signo)
 		}
 		err := unix.Kill(pid, signo)
@@ -187,10 +188,10 @@ func Sigaddset(set *unix.Sigset_t, signo unix.Signal) error {
 	return nil
 }
 
-// Sigdelset takes a signal out of a set, see sigsetops(3). For a number that is no signal it
-// returns EINVAL.
+// Sigdelset takes a signal out of a set, see sigsetops(3). For a number that is no signal, and
+// for 32 and 33, it returns EINVAL.
 func Sigdelset(set *unix.Sigset_t, signo unix.Signal) error {
-	if !isSignal(signo) {
+	if !isSignal(signo) || libraries&bit(signo) != 0 {
 		return unix.EINVAL
 	}
 	set.Val[0] &^= bit(signo)

@@ -23,7 +23,8 @@ var (
 	environ    = os.Environ()          // in which this process started; a child's is its parent's at Fork
 	stdout     = -1                    // the standard output of a child that retraces main
 	crashes    *os.File                // where such a child writes why it crashes
-	arrivalDir = -1                    // the directory of a child that retraces main elsewhere
+	startsHere bool                    // this is a child that starts where the first process started
+	arrivalDir = -1                    // otherwise, the directory in which it starts
 	noFork     error                   // why Fork is not possible
 	auxv       = map[uintptr]uintptr{} // the auxiliary vector, see getauxval(3)
 )
@@ -139,7 +140,8 @@ func setEnvironment(environ []string) {
 // started, if that is a different one and can be reached.
 func leaveDirectory() {
 	cwd, err := unix.Getwd()
-	if err == nil && cwd == inherited.directory {
+	startsHere = err == nil && cwd == inherited.directory
+	if startsHere {
 		return
 	}
 	dir, err := unix.Open(".", unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -153,13 +155,14 @@ func leaveDirectory() {
 
 // returnToDirectory takes a child back to the directory in which it started.
 func returnToDirectory() {
-	if arrivalDir < 0 {
+	if startsHere {
 		unix.Chdir(inherited.directory) // main may have left it
-		return
 	}
-	unix.Fchdir(arrivalDir)
-	unix.Close(arrivalDir)
-	arrivalDir = -1
+	if arrivalDir >= 0 {
+		unix.Fchdir(arrivalDir)
+		unix.Close(arrivalDir)
+		arrivalDir = -1
+	}
 }
 
 // aside duplicates a descriptor to a number that no listing uses. For a number of 64 or more,

@@ -82,6 +82,13 @@ var _ = register("directory that cannot be reached", prints{Test: "TestPrivilege
 	where()
 })
 
+var _ = register("directory that cannot be searched", prints{Test: "TestPrivileges", Stdout: "true\n"}, func() { // likewise
+	sys.OnceFunc(func() { os.Mkdir("locked", 0o700) })
+	sys.Chdir("locked")
+	sys.OnceFunc(func() { unix.Setresuid(65534, 65534, 65534) })
+	inChild(func() { dir, _ := os.Readlink("/proc/self/cwd"); fmt.Println(strings.HasSuffix(dir, "/locked")) })
+})
+
 var _ = register("children in other directories", prints{Stdout: "child true\ngrandchild false\nparent false\n"}, func() {
 	show := func(who string) {
 		_, err := os.Stat("file")

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -48,6 +49,41 @@ var _ = register("sent while it waits", prints{Stdout: "100 100\n"}, func() { //
 		sys.Kill(sys.Getpid(), unix.SIGTERM)
 	}
 	fmt.Println(waited, again)
+})
+
+var _ = register("sends itself another", prints{Stdout: "100 100\nlast\n", Status: 3}, func() { // a handler sends a signal, and its handler returns first
+	inner, before := 0, 0
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { inner++ })
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		n := inner
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		before += inner - n
+	})
+	for range 100 {
+		sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	}
+	fmt.Println(inner, before)
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("last") })
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		os.Exit(3)
+	})
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+})
+
+var _ = register("threads", prints{Stdout: "true\ntrue\n"}, func() { // a signal takes one only if it has a handler
+	var everything unix.Sigset_t
+	sys.Sigfillset(&everything)
+	few := func() bool {
+		tasks, _ := os.ReadDir("/proc/self/task")
+		return len(tasks) < 16+runtime.NumCPU()
+	}
+	sys.Sigprocmask(unix.SIG_BLOCK, &everything, nil)
+	fmt.Println(few())
+	sys.Sigprocmask(unix.SIG_UNBLOCK, &everything, nil)
+	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) {}, Mask: everything}, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	fmt.Println(few())
 })
 
 var _ = register("SA_RESETHAND", prints{Stdout: "caught\nSIG_DFL\n", Status: 128 + 10}, func() { // the handler is called once
