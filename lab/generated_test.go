@@ -255,7 +255,7 @@ func (w *writer) fails() []*node {
 		"e = sys.Close(-1)",
 		"w, e = sys.Dup(-1)",
 		"e = sys.Bind(@, &sa, sys.Sizeof(sa))",
-		"e = sys.Listen(@, 5)",
+		"e = sys.Listen(@, 1000)",
 		"w, e = sys.GetsockoptInt(@, unix.SOL_SOCKET, unix.SO_ERROR)",
 		"e = sys.SetsockoptInt(@, unix.SOL_SOCKET, unix.SO_KEEPALIVE, n0&1)",
 		`w, e = sys.Open("/no such file", unix.O_RDONLY, 0)`,

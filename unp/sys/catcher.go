@@ -451,12 +451,12 @@ func block(set uint64) (old uint64) {
 // atDefault sets the signals that the runtime catches back to their default, except those that
 // it needs. SIGURG, with which the runtime interrupts its threads, is not among the
 // exceptions: at its default it interrupts nothing. From then on, the signals in the set
-// ignored are ignored. Those in the set early stay caught until the child has arrived, because
+// ignored are ignored. Those in the set later stay caught until the child has arrived, because
 // the kernel would drop a pending SIGCONT, for example.
-func atDefault(ignored, early uint64) {
+func atDefault(ignored, later uint64) {
 	rtSigaction(unix.SIGURG, nil, &signals.runtimeAction)
 	for signo := unix.Signal(1); signo <= 64; signo++ {
-		if (needed|early)&bit(signo) == 0 {
+		if (needed|later)&bit(signo) == 0 {
 			rtSigaction(signo, &ksigaction{}, nil)
 		}
 		if ignored&bit(signo) != 0 {
@@ -498,9 +498,6 @@ func startCatcher(signo unix.Signal) {
 	defer signals.Unlock()
 	signals.catchers[signo].start(signo)
 }
-
-// ignoredByDefault are the signals that the kernel ignores at their default.
-const ignoredByDefault = 1<<(unix.SIGCHLD-1) | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGURG-1) | 1<<(unix.SIGWINCH-1)
 
 // drops tells whether setting this disposition drops the signal if it is pending.
 func (act *Sigaction_t) drops(signo unix.Signal) bool {
@@ -562,18 +559,4 @@ func settle(set uint64) {
 	}()
 	<-settled
 	flush()
-}
-
-// earlySignals are those that a new child holds back until its main has arrived: those that
-// are caught or ignored, because exec sets handlers to the default, and those that main blocks.
-func earlySignals(mask uint64) uint64 {
-	signals.Lock()
-	defer signals.Unlock()
-	set := mask
-	for signo := unix.Signal(1); signo <= 64; signo++ {
-		if signals.catchers[signo].act.Handler != nil {
-			set |= bit(signo)
-		}
-	}
-	return set
 }

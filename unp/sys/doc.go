@@ -135,13 +135,12 @@
 //     and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and exec drops
 //     them. [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for
 //     main's thread only.
-//   - If a new child is sent a signal that its parent catches, ignores or blocks, the signal
-//     waits until the child has reached its Fork. The exceptions are SIGHUP, SIGINT, SIGQUIT,
-//     SIGABRT and SIGTERM, which the runtime unblocks, so they end the child, and SIGCONT and
-//     SIGURG, which may be lost. In a child, a SIGCHLD handler that was set on the way to Fork
+//   - A signal that is sent to a new child waits until the child has reached its Fork. The
+//     exceptions are SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM, which the runtime unblocks, so
+//     they end the child (SIGQUIT and SIGABRT with a stack trace), and SIGCONT and SIGURG, which
+//     may be lost. In a child, a SIGCHLD handler that was set on the way to Fork
 //     is not called before the child's own first Fork. If a goroutine of the child executes a
-//     program, that program starts with some signals blocked: those that the child's parent
-//     caught or ignored.
+//     program, that program starts with most signals blocked.
 //   - The runtime unblocks the same five signals if they were blocked when the program started;
 //     on threads other than main's, it unblocks some more. Under strace or a debugger, SIGURG is
 //     blocked.

@@ -97,8 +97,8 @@ func forkExec(at place, c *call) (int, error) {
 var errReadTooMuch = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that", maxData, maxReads)
 
 // execute makes a process that executes this program again. A signal that is sent to the child
-// before its main has reached the fork waits, unless the signal is at its default in the
-// parent, or is one of those that the runtime unblocks (see Limits in doc.go).
+// before its main has reached the fork waits, unless it is one of those that the runtime
+// unblocks (see Limits in doc.go).
 func execute() (int, error) {
 	spare := occupyStandard()
 	defer closeAll(spare)
@@ -112,7 +112,7 @@ func execute() (int, error) {
 	}
 	h.actions = actions()
 	h.environment = originalEnvironment()
-	sigmask(unix.SIG_SETMASK, earlySignals(h.blocked))
+	sigmask(unix.SIG_SETMASK, h.earlySignals())
 	defer sigmask(unix.SIG_SETMASK, h.blocked)
 	pendingBefore := signals.catchers[unix.SIGCHLD].isPending()
 	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Env: handOver(h, path.taken), Files: files})
@@ -162,4 +162,12 @@ func occupyStandard() (taken []int) {
 		}
 		taken = append(taken, fd)
 	}
+}
+
+// earlySignals are those that a new child holds back until its main has arrived: what its parent
+// blocks, catches or ignores, because exec sets handlers to the default, and what ends a process
+// by default, because the runtime catches it at first.
+func (h *heritage) earlySignals() uint64 {
+	const stop = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
+	return h.set() | ^uint64(needed|reserved|ignoredByDefault|stop)
 }

@@ -44,6 +44,17 @@ type action struct {
 	flags   uint64
 }
 
+// set returns the signals that the parent blocks, catches or ignores.
+func (h *heritage) set() uint64 {
+	set := h.blocked
+	for _, a := range h.actions {
+		if a.handler != kernelDFL || a.closure {
+			set |= bit(a.signo)
+		}
+	}
+	return set
+}
+
 // inherited is what this process has from its parent, and passes on.
 var inherited heritage
 

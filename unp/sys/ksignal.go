@@ -37,6 +37,9 @@ const reserved = 1<<(unix.SIGKILL-1) | 1<<(unix.SIGSTOP-1) | 7<<(32-1)
 // libraries are the signals that C libraries for Linux keep for themselves.
 const libraries = 3 << (32 - 1)
 
+// ignoredByDefault are the signals that the kernel ignores at their default.
+const ignoredByDefault = 1<<(unix.SIGCHLD-1) | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGURG-1) | 1<<(unix.SIGWINCH-1)
+
 func isSignal(signo unix.Signal) bool { return 1 <= signo && signo <= 64 }
 
 // signalsIn returns the signals in a set.

@@ -197,9 +197,9 @@ func forgetIdleRounds() bool {
 }
 
 // withoutFinishedRounds deletes the finished rounds of a loop whose steps a later round has
-// repeated. A round is the steps that main takes from a place until it reaches that place
+// repeated. A round is the steps that main takes from a call until it makes the same call
 // again, with an accept among them or, if idleToo is set, an idle step: a loop within the round
-// may pass the place several times before the accept. A round is finished if
+// may make the call several times before the accept. A round is finished if
 // all the descriptors that it has opened are closed, and if, both before it and after it, main
 // had used all that it had read. The last step from each place stays, so that every variable
 // that a call sets has its last value, except those that hold what the path has dropped (see
@@ -222,10 +222,10 @@ func shortened(steps []*step, idleToo bool) []*step {
 	if head < 0 {
 		return steps
 	}
-	at := steps[head].at
+	first := steps[head]
 	stay := slices.Clone(steps[:head])
 	for rest := steps[head:]; len(rest) > 0; {
-		end := endOfRound(rest, at, idleToo)
+		end := endOfRound(rest, first, idleToo)
 		round, others := rest[:end], rest[end:]
 		if len(others) > 0 && !others[0].unread && !mustStay(round) {
 			others[0].after = round[0].after // it follows the step that round[0] has followed
@@ -239,11 +239,14 @@ func shortened(steps []*step, idleToo bool) []*step {
 	return stay
 }
 
-// endOfRound returns the number of steps in the first round of a loop that begins at a place.
-func endOfRound(steps []*step, at place, idleToo bool) int {
+// repeats tells whether a step is the same call as another, from the same place.
+func (s *step) repeats(other *step) bool { return s.at == other.at && s.call == other.call }
+
+// endOfRound returns the number of steps in the first round of a loop that begins with a call.
+func endOfRound(steps []*step, first *step, idleToo bool) int {
 	ended := false
 	for i, s := range steps {
-		if ended && s.at == at {
+		if ended && s.repeats(first) {
 			return i
 		}
 		ended = ended || s.ends(idleToo)
@@ -251,12 +254,12 @@ func endOfRound(steps []*step, at place, idleToo bool) int {
 	return len(steps)
 }
 
-// beginning returns the number of steps up to the last one from the round's first place that
-// is not behind an accept or an idle step: none of them can be forgotten without the others.
+// beginning returns the number of steps up to the last one that repeats the round's first call
+// and is not behind an accept or an idle step: none of them can be forgotten without the others.
 func beginning(round []*step, idleToo bool) int {
 	n := len(round)
 	for i, s := range round {
-		if s.at == round[0].at {
+		if s.repeats(round[0]) {
 			n = i + 1
 		}
 		if s.ends(idleToo) {
@@ -269,14 +272,17 @@ func beginning(round []*step, idleToo bool) int {
 // ends tells whether a round with this step may be forgotten.
 func (s *step) ends(idleToo bool) bool { return s.accepts || idleToo && s.idle }
 
-// firstThatRepeats returns the index of the first step whose place another step has too, or
-// -1.
+// firstThatRepeats returns the index of the first step that another step repeats, or -1.
 func firstThatRepeats(steps []*step) int {
-	times := map[place]int{}
-	for _, s := range steps {
-		times[s.at]++
+	type key struct {
+		at   place
+		call string
 	}
-	return slices.IndexFunc(steps, func(s *step) bool { return times[s.at] > 1 })
+	times := map[key]int{}
+	for _, s := range steps {
+		times[key{s.at, s.call}]++
+	}
+	return slices.IndexFunc(steps, func(s *step) bool { return times[key{s.at, s.call}] > 1 })
 }
 
 // mustStay tells whether a round cannot be forgotten.

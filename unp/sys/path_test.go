@@ -8,7 +8,8 @@ import (
 )
 
 // A server's finished rounds are forgotten. In the notation of this test a step is a letter
-// for its place, capital for an accept, a + if its descriptor is open, and a - if it is idle.
+// for its place, capital for an accept, with a digit for its arguments, a + if its descriptor is
+// open, and a - if it is idle.
 func TestWithoutFinishedRounds(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"tcpserv04", "s+ b A f A+ f", "s+ b A+ f"},
@@ -29,6 +30,8 @@ func TestWithoutFinishedRounds(t *testing.T) {
 		{"a loop first in each round", "s+ p p p A f p p A f p p p A+ f", "s+ p p p A+ f"},
 		{"an accept in some rounds", "s+ o o o A f o o A f o o A+ f", "s+ o o A+ f"},
 		{"two loops before", "p q p q s+ A f q A f q A+ f", "p q p q s+ A f q A+ f"},
+		{"accepts of three sockets in each round", "s+ k A3 A4 f A5 k A3 A4 A5+ f", "s+ k A3 A4 A5+ f"},
+		{"other arguments in each round", "s+ o1 A f o2 A f o3 A f o4 A+ f", "s+ o1 A f o4 A+ f"},
 		{"a loop before", "p p p p s+ A f A+ f", "p p p p s+ A+ f"},
 	} {
 		if got := notation(withoutFinishedRounds(steps(c.path), false)); got != c.want {
@@ -54,7 +57,7 @@ func TestWithoutIdleRounds(t *testing.T) {
 
 func steps(notation string) (list []*step) {
 	for _, f := range strings.Fields(notation) {
-		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a'}
+		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a', call: strings.TrimRight(f[1:], "+-")}
 		if strings.HasSuffix(f, "+") {
 			s.open = []int{3}
 		}
@@ -71,6 +74,7 @@ func notation(list []*step) string {
 		if s.accepts {
 			f = strings.ToUpper(f)
 		}
+		f += s.call
 		if len(s.open) > 0 {
 			f += "+"
 		}

@@ -114,7 +114,7 @@ func becomeChild(text string) {
 	path.ahead = steps
 	path.retracing.Store(true)
 	signals.off = true
-	atDefault(h.ignored, currentMask())
+	atDefault(h.ignored, h.set())
 	if h.environment != nil {
 		setEnvironment(h.environment)
 	}

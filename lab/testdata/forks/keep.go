@@ -58,6 +58,32 @@ var _ = register("kept one by one", prints{ // in a loop at the beginning of eac
 	}
 })
 
+var _ = register("three sockets in turn", prints{ // of which two have no client
+	Clients: []client{{"", "1\n"}, {"", "2\n"}, {"", "3\n"}},
+	Status:  terminated,
+}, func() {
+	var listenfds [3]int
+	for i := range listenfds {
+		listenfds[i] = listen(uint16(unp.SERV_PORT + 2 - i))
+		unix.SetNonblock(listenfds[i], true)
+	}
+	for clients := 0; ; {
+		sys.Keep(&clients)
+		for _, listenfd := range listenfds {
+			connfd, err := sys.Accept(listenfd, nil, nil)
+			if err != nil {
+				continue
+			}
+			clients++
+			if unp.Fork() == 0 {
+				say(connfd, clients)
+			}
+			unp.Close(connfd)
+		}
+		sys.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+	}
+})
+
 var _ = register("helper of the first round", prints{
 	Clients: []client{{"", "1 true\n"}, {"", "2 true\n"}, {"", "3 true\n"}, {"", "4 false\n"}},
 	Stdout:  "the helper is terminated: true\n",

@@ -392,6 +392,27 @@ var _ = register("one of two closures", prints{Stdout: "two\n"}, func() { // a h
 	inChild(func() { sys.Kill(sys.Getpid(), unix.SIGUSR1) })
 })
 
+var _ = register("early defaults", prints{Stdout: "40 have ended by the signal\n"}, func() { // of signals that the runtime catches at first, and drops
+	ended := 0
+	for n := range 40 {
+		signo := []unix.Signal{unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGPIPE, unix.SIGIO}[n%5]
+		pid := unp.Fork()
+		if pid == 0 {
+			for {
+				sys.Pause()
+			}
+		}
+		sys.Nanosleep(&unix.Timespec{Nsec: int64(n) * 50e3}, nil)
+		sys.Kill(pid, signo)
+		var stat unix.WaitStatus
+		sys.Waitpid(pid, &stat, 0)
+		if stat.Signal() == signo {
+			ended++
+		}
+	}
+	fmt.Println(ended, "have ended by the signal")
+})
+
 var _ = register("early SIGWINCH", prints{Stdout: "10\n"}, func() { // that a new child is sent, and whose default is to be ignored
 	var caught atomic.Bool
 	unp.Signal(unix.SIGWINCH, func(unix.Signal) { caught.Store(true) })

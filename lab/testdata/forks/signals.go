@@ -137,7 +137,7 @@ var _ = register("executed by a goroutine", prints{Stdout: blocksCaught + blocks
 
 const (
 	blocksNothing = "SigBlk:\t0000000000000000\nSigBlk:\t0000000000000000\n"
-	blocksCaught  = "SigBlk:\t0000000400000a00\nSigBlk:\t0000000400000a00\n" // USR1, USR2 and 35, which are caught or ignored
+	blocksCaught  = "SigBlk:\tfffffffc33803a00\nSigBlk:\tfffffffc33803a00\n" // USR1, USR2 and 35, which are caught or ignored
 )
 
 var _ = register("closed by a goroutine", prints{Stdout: "0\n"}, func() { // its own descriptor, not the one for which main waits
