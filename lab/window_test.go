@@ -28,7 +28,7 @@ func openWindow(t *testing.T, shell *process) *window {
 	t.Helper()
 	keyboard, tty := openTerminal(t)
 	home := t.TempDir()
-	if err := os.WriteFile(filepath.Join(home, ".bashrc"), []byte("PS1='"+prompt+"' PS2=\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(home, ".bashrc"), []byte("PS1='"+prompt+"' PS2=\nalias mkdir='mkdir -pv' grep='grep -n' hosts=false\ncd /\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	os.Chmod(filepath.Dir(home), 0o755) // it may be another user's shell
