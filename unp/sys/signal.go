@@ -13,7 +13,8 @@ import (
 // Sigaction is the system call sigaction, see sigaction(2). It sets the disposition of a
 // signal unless act is nil, stores the previous one in *oact unless oact is nil, and returns
 // the error: EINVAL for setting SIGKILL or SIGSTOP, and for any number that is no signal or is
-// 32, 33 or 34 (C can catch 34, which is its SIGRTMIN). A child on its way to Fork sets the disposition again.
+// 32, 33 or 34 (C can catch 34, which is its SIGRTMIN). A child on its way to Fork sets the
+// disposition again.
 func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 	onlyLooks := act == nil && (signo == unix.SIGKILL || signo == unix.SIGSTOP)
 	if !isSignal(signo) || reserved&bit(signo) != 0 && !onlyLooks {
