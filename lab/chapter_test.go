@@ -163,7 +163,7 @@ func TestInterruptedAccept(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	for run := range 100 {
+	for run := range times(100) {
 		srv := command(t, "tcpserv02")
 		srv.cmd.Stderr = srv.cmd.Stdout // in their order
 		srv.start()

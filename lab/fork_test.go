@@ -233,7 +233,7 @@ func TestPathOfServer(t *testing.T) {
 	} {
 		srv := server(t, c.program, c.args...)
 		var lengths []int
-		for range 50 {
+		for range times(50) {
 			cli := client(t, "tcpcli01", srv)
 			list := children(srv.pid())
 			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", list[len(list)-1].pid))
@@ -583,7 +583,7 @@ func TestInterruptedConnect(t *testing.T) {
 		ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev eth0`).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for range 20 {
+	for range times(20) {
 		p := forks(t, "connect")
 		await(t, "it is in connect", func() bool { return inCall(p.pid(), unix.SYS_CONNECT) })
 		quiet(t, p.pid())

@@ -150,6 +150,14 @@ func takesLong(t testing.TB, why string) {
 	}
 }
 
+// times returns how often a test repeats something: n times, or a tenth of that under -short.
+func times(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
 // packages names Debian's package of each tool that the tests need, as lab/test lists
 // them.
 var packages = sync.OnceValue(func() map[string]string {
