@@ -15,5 +15,5 @@ type result struct {
 	Sum int64
 }
 
-// order is the order of an integer's bytes in memory, in which C sends them.
+// order is the byte order of integers in memory; C sends them in that order.
 var order = binary.NativeEndian

@@ -45,7 +45,7 @@
 //     is for variables that the loop carries from round to round, and for those that signal
 //     handlers write to, because no handler is called on the way.
 //
-// The path is in the child's environment, as text with a line for each call; see
+// The path is in the child's environment, as text, one call to a line; see
 // /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and
 // Write, have a line, as a rule, only if they have failed; Bind and Connect always have one.
 // Sigaction has one if it has returned a disposition other than that of the program's start.
@@ -78,7 +78,7 @@
 //
 //   - Only main can fork, because a child cannot retrace a handler or another goroutine. Until a
 //     child's main has reached Fork, the child's goroutines must not make a call that returns
-//     more than success, such as Socket: the child exits with a message. A call that only
+//     more than success, such as Socket; if one does, the child exits with a message. A call that only
 //     succeeds or fails, such as Listen, does nothing there.
 //   - The path must fit into the environment that execve(2) accepts, as a rule 2 MB, which is
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
@@ -99,7 +99,7 @@
 //     way to Fork. If it is one that a forgotten round or another handler has set, the child
 //     exits with a message.
 //   - A process has some five threads, and each counts against the limit on the user's
-//     processes. Where the runtime can start no more, the program ends with its stack trace.
+//     processes. Where the runtime can start no more, the program ends with a stack trace.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. Of what
 //     main has set with prctl(2), the child has only what exec keeps; its name is the one with
 //     which the first process was started.
@@ -112,8 +112,8 @@
 //     O_NONBLOCK, and raises the soft limit on descriptors to the hard one. A package that was
 //     initialized before this one prints in the child what it prints in its parent.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
-//     may give back capabilities that the parent has dropped, and makes the effective user ID
-//     the saved one. Fork fails in a program that was started with the privileges of another
+//     may give back capabilities that the parent has dropped, and copies the effective user ID
+//     to the saved one. Fork fails in a program that was started with the privileges of another
 //     user (set-user-ID, for example) or has them at the time, because its child could not trust
 //     its environment.
 //   - Do not close all descriptors in a loop, as daemons do: the runtime's own are among them,
@@ -137,8 +137,8 @@
 //     main's thread only.
 //   - A signal that is sent to a new child waits until the child has reached its Fork. The
 //     exceptions are SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM, which the runtime unblocks, so
-//     they end the child (SIGQUIT and SIGABRT with a stack trace), and SIGCONT and SIGURG, which
-//     may be lost. In a child, a SIGCHLD handler that was set on the way to Fork
+//     they end the child unless they are ignored (SIGQUIT and SIGABRT with a stack trace), and
+//     SIGCONT and SIGURG, which may be lost. In a child, a SIGCHLD handler that was set on the way to Fork
 //     is not called before the child's own first Fork. If a goroutine of the child executes a
 //     program, that program starts with most signals blocked.
 //   - The runtime unblocks the same five signals if they were blocked when the program started;

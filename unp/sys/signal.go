@@ -176,7 +176,7 @@ func Kill(pid int, signo unix.Signal) error {
 // Sigemptyset empties a set, see sigsetops(3).
 func Sigemptyset(set *unix.Sigset_t) { *set = unix.Sigset_t{} }
 
-// Sigfillset puts all signals into a set except 32 and 33, see sigsetops(3).
+// Sigfillset puts all signals except 32 and 33 into a set, see sigsetops(3).
 func Sigfillset(set *unix.Sigset_t) { *set = unix.Sigset_t{Val: [16]uint64{^uint64(libraries)}} }
 
 // Sigaddset puts a signal into a set, see sigsetops(3). For a number that is no signal, and for
