@@ -117,7 +117,7 @@ func takeActions(list []action) {
 			continue
 		}
 		if a.closure && closures[a.handler] == nil {
-			a.isMissing()
+			a.fatalMissing()
 		}
 		c := &signals.catchers[signo]
 		c.act = a.sigaction()
@@ -130,13 +130,13 @@ func takeActions(list []action) {
 func (a action) previous() Sigaction_t {
 	act := a.sigaction()
 	if a.closure && act.Handler == nil {
-		act.Handler = func(unix.Signal) { a.isMissing() }
+		act.Handler = func(unix.Signal) { a.fatalMissing() }
 	}
 	return act
 }
 
-// isMissing ends a child that does not have its parent's handler.
-func (a action) isMissing() {
+// fatalMissing ends a child that does not have its parent's handler.
+func (a action) fatalMissing() {
 	Fatal("fork error: the child has not reached the call of Sigaction that set its parent's handler for signal %d", a.signo)
 }
 

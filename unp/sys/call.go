@@ -26,8 +26,8 @@ type call struct {
 	accepts bool // it waits for a client
 	bytes   int  // how many it has read
 	reads   bool // it is one of those of which the path keeps only so many, see maxReads
-	skips   bool // a child on its way does nothing, unless the parent's call has failed or tells
-	tells   bool // it has stored something that the child would not know
+	skips   bool // a child on its way does nothing, unless the parent's call has failed or stores
+	stores  bool // it has stored what the child needs, so it is replayed even if it succeeds
 }
 
 // The three kinds of calls, by what can interrupt them: no handler, a handler without
@@ -105,7 +105,7 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 	defer func() {
 		value := recover()
 		switch {
-		case inside:
+		case inside: // Once is a step itself
 		case value != nil: // the function that Once calls has panicked
 			text := fmt.Sprint(value)
 			c.record(at, -1, errPanicked, []any{&text})
@@ -130,7 +130,8 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 // child, Once panics with the text of the same value. The kernel's errors end at 4095.
 const errPanicked unix.Errno = 4096
 
-// insideOnce tells whether main is in the function that Once calls.
+// insideOnce, called on main, tells whether main is in the function that Once calls: Once is the
+// only call in which main runs code of the program.
 func insideOnce() bool { return mainDoes.Load() != idle }
 
 // filling replays a call that fills a buffer, and the variables to which out points.
@@ -147,11 +148,16 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 }
 
 // skipped makes a call that only does something. If the call succeeds, skipped returns
-// success, and the path does not need the call; if it fails or tells, the call is replayed.
+// success, and the path does not need the call; if it fails or stores, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error), out ...any) (int, error) {
 	c.skips = true
-	if path.beyond.Load() && undisturbed() { // where main has been need not be known: that saves time
-		return do()
+	if path.beyond.Load() && undisturbed() { // if all goes well, where main is need not be known: that saves time
+		result, err := do()
+		at := here()
+		if at != nowhere && (err != nil || result != success || c.stores) {
+			c.record(at, result, err, out)
+		}
+		return result, err
 	}
 	at := here()
 	retracing := path.retracing.Load()
@@ -163,7 +169,7 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	case retracing && c.isAhead(at):
 		return c.retraced(at, out)
 	case retracing:
-		path.skipped++
+		c.skip(at)
 		return success, nil
 	}
 	waitHandlers()
@@ -171,13 +177,23 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	result, err := c.made(do)
 	waitHandlers()
 	switch {
-	case inside:
-	case err == nil && result == success && !c.tells && !handlersMayHaveChangedKept():
+	case inside: // Once is a step itself
+	case err == nil && result == success && !c.stores && !handlersMayHaveChangedKept():
 		path.skipped++
 	default:
 		c.record(at, result, err, out)
 	}
 	return result, err
+}
+
+// skip passes over a call in a child that retraces main. If the child makes far more such calls
+// than its parent, it is in a loop that its parent has left.
+func (c *call) skip(at place) {
+	path.skipped++
+	const farMore = 100_000
+	if len(path.ahead) > 0 && path.skipped > path.ahead[0].after+farMore {
+		c.fatalDiffers(at, path.ahead[0].line, path.ahead[0].call)
+	}
 }
 
 // handlersMayHaveChangedKept tells whether there are kept variables and a handler has returned
@@ -202,11 +218,17 @@ func (c *call) waitedInVain(result int, err error) bool {
 	return c.reads && (err != nil || c.does == sleep && result == 0)
 }
 
+// foundInput tells whether the call was to read or to wait for input, and there was some.
+func (c *call) foundInput(result int, err error) bool {
+	return c.reads && c.does != brief && err == nil && result > 0
+}
+
 // describe notes in a step what shortening the path depends on, apart from descriptors.
 func (c *call) describe(s *step, err error) {
 	s.accepts = c.accepted(err)
 	s.reads = c.reads
 	s.idle = c.waitedInVain(s.result, err)
+	s.found = c.foundInput(s.result, err)
 	s.unread = readAhead() > 0
 }
 
@@ -215,7 +237,8 @@ func (c *call) record(at place, result int, err error, out []any) {
 	s := &step{at: at, result: result, errno: errnoOf(err), open: c.open, bytes: c.bytes}
 	c.describe(s, err)
 	path.handlersReturned = handlersReturned.Load()
-	if c.skips {
+	const many = 1000 // for skip
+	if c.skips || path.skipped >= many {
 		s.after = path.skipped
 	}
 	if s.accepts {
@@ -237,37 +260,37 @@ func (c *call) record(at place, result int, err error, out []any) {
 			s.lost = true
 			path.beyond.Store(true)
 		case err != nil:
-			cannotBeGiven(at, err)
+			fatalNotGiven(at, err)
 		}
 	}
-	s.keep(lastKept())
+	s.noteKept(lastKept())
 	appendStep(s)
 }
 
-// keep gives the step the values of the kept variables. Those that have not changed since
+// noteKept gives the step the values of the kept variables. Those that have not changed since
 // before share the text of before.
-func (s *step) keep(before []keptValue) {
+func (s *step) noteKept(before []keptValue) {
 	if len(kept.places) == 0 {
 		return
 	}
 	var err error
 	withoutHandlers(func() { s.kept, err = keptValues(before) })
 	if err != nil {
-		cannotBeGiven(s.at, err)
+		fatalNotGiven(s.at, err)
 	}
 }
 
-// keepLast gives the last step what handlers have made of the kept variables since.
-func keepLast() {
+// noteKeptAgain gives the last step what handlers have made of the kept variables since.
+func noteKeptAgain() {
 	if handlersMayHaveChangedKept() && len(path.taken) > 0 {
 		last := path.taken[len(path.taken)-1]
-		last.keep(last.kept)
+		last.noteKept(last.kept)
 		path.handlersReturned = handlersReturned.Load()
 	}
 }
 
-// cannotBeGiven ends a program that wants to give a child what no child can be given.
-func cannotBeGiven(at place, why error) { Fatal("fork error: %v, as %s asks", why, at.inner()) }
+// fatalNotGiven ends a program that wants to give a child what no child can be given.
+func fatalNotGiven(at place, why error) { Fatal("fork error: %v, as %s asks", why, at.inner()) }
 
 // isAhead tells whether the next step of the parent's path is this call.
 func (c *call) isAhead(at place) bool {
@@ -285,7 +308,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	}
 	s := path.ahead[0]
 	if s.at != at || s.call != c.String() {
-		c.differs(at, s.line, s.call)
+		c.fatalDiffers(at, s.line, s.call)
 	}
 	path.ahead = path.ahead[1:]
 	result, failed := s.outcome()
@@ -296,7 +319,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	}
 	path.Lock()
 	path.taken = append(path.taken, s)
-	own(s)
+	noteOpener(s)
 	path.Unlock()
 	text := ""
 	if failed == errPanicked {
@@ -329,8 +352,8 @@ func (s *step) outcome() (int, error) {
 	return s.result, nil
 }
 
-// differs ends a child whose main has made a different call from its parent's.
-func (c *call) differs(at place, parentsLine, parentsCall string) {
+// fatalDiffers ends a child whose main has made a different call from its parent's.
+func (c *call) fatalDiffers(at place, parentsLine, parentsCall string) {
 	childsLine := at.line()
 	childsInner, _, _ := strings.Cut(childsLine, "<")
 	parentsInner, _, _ := strings.Cut(parentsLine, "<")

@@ -37,13 +37,16 @@ type catcher struct {
 }
 
 // signals is what a kernel keeps about the signals of a process. With the mutex and the
-// condition variable changed, it is a monitor.
+// condition variable changed, it is a monitor. Functions that use it without locking it, such
+// as heldBack, are called while it is locked.
 var signals struct {
 	sync.Mutex
 	catchers      [1 + 64]catcher // by signal number
 	running       uint64          // the signals whose handlers run
 	blocked       uint64          // those that main blocks: their handlers wait
 	held          bool            // main forks: all handlers wait
+	suspended     bool            // main is in sigsuspend or pselect, and no handler has returned yet
+	afterward     uint64          // what main blocks when one has
 	off           bool            // main retraces: nothing is caught
 	runtimeAction ksigaction      // how the runtime catches any signal
 }
@@ -57,7 +60,7 @@ var (
 	seen             uint32        // what handlersReturned was when main last waited for handlers
 	mainDoes         atomic.Int32  // an activity
 	mainOn           atomic.Int32  // the descriptor on which main may sleep, or -1
-	waking           sync.Mutex    // held by the catcher that wakes main
+	waking           sync.Mutex    // held by whoever wakes main
 )
 
 // An activity is what a handler finds main doing.
@@ -114,6 +117,9 @@ func heldBack() uint64 {
 // install gives the kernel the disposition of a signal.
 func (c *catcher) install(signo unix.Signal) {
 	c.kernel = c.forKernel(signo)
+	if signals.off { // the kernel would drop a signal that is pending and ignored on the way
+		return
+	}
 	if c.pending == nil && signals.blocked&bit(signo) != 0 { // it may be pending, and Notify unblocks it
 		rtSigaction(signo, &c.kernel, nil)
 	}
@@ -199,7 +205,7 @@ func catchOthers() {
 // looks there.
 func (c *catcher) catch(signo unix.Signal, wake chan os.Signal) {
 	runtime.LockOSThread()
-	signals.Lock() // startCatchers holds the lock until all have started: this thread may take the signal of any
+	signals.Lock() // waits until startCatchers has started all: before sigmask, this thread may take any of their signals
 	c.thread = unix.Gettid()
 	c.mask = signals.blocked | bit(signo)
 	sigmask(unix.SIG_SETMASK, c.mask)
@@ -240,7 +246,7 @@ func canRun(signo unix.Signal) bool { return !signals.held && heldBack()&bit(sig
 func (c *catcher) handle(signo unix.Signal) {
 	act := c.act
 	switch {
-	case c.act.ignores():
+	case act.ignores():
 		changed.Broadcast()
 		return
 	case act.Handler == nil: // main has unblocked it, or the handler has just set its default
@@ -267,10 +273,29 @@ func (c *catcher) handle(signo unix.Signal) {
 		signals.Lock()
 		held := heldBack()
 		signals.running &^= bit(signo)
-		reinstall(held &^ heldBack())
+		endSuspension(act.Mask.Val[0] | bit(signo))
+		reinstall(held ^ heldBack())
 		changed.Broadcast()
 	}()
 	act.Handler(signo)
+}
+
+// endSuspension gives main the mask that it had before sigsuspend or pselect, when a handler has
+// returned that has blocked a set of signals. In C other signals may have interrupted that
+// handler, so their handlers are called first.
+func endSuspension(handlerBlocked uint64) {
+	if !signals.suspended {
+		return
+	}
+	signals.blocked |= handlerBlocked
+	nested := signals.running != 0
+	for signo := range signalsIn(caught.Load()) {
+		nested = nested || canRun(signo) && signals.catchers[signo].isPending()
+	}
+	if !nested {
+		signals.suspended = false
+		signals.blocked = signals.afterward
+	}
 }
 
 // setMask makes the catcher's thread, which calls setMask, block these signals and no others.
@@ -292,12 +317,16 @@ func noteMask() {
 			c.mask = currentMask()
 			reinstall(held ^ heldBack())
 			changed.Broadcast()
+			if c.act.Handler == nil && c.isPending() && canRun(signo) { // only the handler's own thread can do it
+				<-c.pending
+				unix.Tgkill(unix.Getpid(), c.thread, signo)
+			}
 		}
 	}
 }
 
-// interruptMain returns when main is no longer in a call that a handler with these flags
-// interrupts.
+// interruptMain interrupts main's call if a handler with these flags does so in C, and returns
+// when main has left the call.
 func interruptMain(flags int) {
 	interrupts := func() bool {
 		does := mainDoes.Load()
@@ -358,8 +387,9 @@ func waitHandlers() {
 	}
 }
 
-// waitNested, called on the thread of a handler that is about to send itself a signal, returns a
-// function that waits for that signal's handler. In C the second handler interrupts the first.
+// waitNested is called before the process sends itself a signal. If the caller is a handler,
+// waitNested returns a function that waits for that signal's handler, which in C interrupts the
+// first.
 func waitNested(signo unix.Signal) (wait func()) {
 	signals.Lock()
 	defer signals.Unlock()
@@ -381,7 +411,8 @@ func waitNested(signo unix.Signal) (wait func()) {
 	}
 }
 
-// flush returns when package os/signal has passed on every signal that has arrived.
+// flush returns when package os/signal has passed on every signal that has arrived: Stop waits
+// until the runtime has no more of them.
 func flush() {
 	passed := make(chan os.Signal, 1)
 	ossignal.Notify(passed, unix.Signal(bits.Len64(caught.Load()))) // one that is caught already
@@ -437,6 +468,22 @@ func block(set uint64) (old uint64) {
 	defer begin(brief, -1)()
 	signals.Lock()
 	defer signals.Unlock()
+	signals.suspended = false
+	return holdBack(set)
+}
+
+// suspend is block until the first handler has returned, or until block is called.
+func suspend(set uint64) (old uint64) {
+	defer begin(brief, -1)()
+	signals.Lock()
+	defer signals.Unlock()
+	old = holdBack(set)
+	signals.suspended = true
+	signals.afterward = old
+	return old
+}
+
+func holdBack(set uint64) (old uint64) {
 	set &^= bit(unix.SIGURG) | reserved // becomeFirst may have blocked SIGURG
 	old = signals.blocked
 	for signals.running&set&^old != 0 {
@@ -478,16 +525,21 @@ func ignoredSignals() (set uint64) {
 	return set
 }
 
-// startCatchers starts the catchers that could not start while main retraced. The catcher of
+// startCatchers gives the kernel the dispositions that it has not been given while main retraced,
+// and starts the catchers. Signals in the set caughtSoFar are still caught. The catcher of
 // SIGCHLD starts only at this process's own first fork: a catcher takes threads, and before
 // that fork there are no children.
-func startCatchers() {
+func startCatchers(caughtSoFar uint64) {
 	signals.Lock()
 	defer signals.Unlock()
 	signals.off = false
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		c := &signals.catchers[signo]
-		if c.kernel.handler != kernelDFL && signo != unix.SIGCHLD {
+		switch {
+		case c.kernel.handler == kernelDFL && caughtSoFar&bit(signo) == 0:
+		case c.kernel.handler == kernelDFL || signo == unix.SIGCHLD:
+			rtSigaction(signo, &c.kernel, nil)
+		default:
 			c.install(signo)
 		}
 	}
@@ -497,11 +549,6 @@ func startCatcher(signo unix.Signal) {
 	signals.Lock()
 	defer signals.Unlock()
 	signals.catchers[signo].start(signo)
-}
-
-// drops tells whether setting this disposition drops the signal if it is pending.
-func (act *Sigaction_t) drops(signo unix.Signal) bool {
-	return act.ignores() || act.Handler == nil && ignoredByDefault&bit(signo) != 0
 }
 
 // isPending tells whether the signal has arrived and its handler has not been called.
@@ -516,7 +563,7 @@ func (c *catcher) discard() {
 }
 
 // ignoreForExec has the kernel ignore the signals that are ignored and blocked, and therefore
-// caught (see install), because an exec sets what is caught to its default.
+// caught (see forKernel), because an exec sets what is caught to its default.
 func ignoreForExec() {
 	forIgnoredButCaught(func(signo unix.Signal, _ *ksigaction) {
 		rtSigaction(signo, &ksigaction{handler: kernelIGN}, nil)
@@ -546,7 +593,7 @@ func settle(set uint64) {
 	if set == 0 {
 		return
 	}
-	const pause, tries = 50 * time.Microsecond, 100 // a signal that every thread blocks stays pending
+	const pause, tries = 50 * time.Microsecond, 40_000 // two seconds, in case a thread blocks everything for good
 	settled := make(chan bool)
 	go func() { // not main, whose trace is that of a C program
 		for range tries {

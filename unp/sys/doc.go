@@ -33,8 +33,8 @@
 //     environment variable UNP_PRINT is set and not empty; only the messages of [Fatal] and of a
 //     panic appear;
 //   - [Sigaction] and [Chdir] do their work again, and return what they returned in the parent:
-//     exec has reset the handlers, and main starts in the directory in which the first process,
-//     which no Fork made, was started, so that it finds the same files. At its Fork the child gets
+//     exec has reset the handlers, and the child's main starts in the directory in which the
+//     program was first started, so that it finds the same files. At its Fork the child gets
 //     the dispositions and the directory that its parent has there;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
@@ -48,7 +48,8 @@
 // The path is in the child's environment, as text, one call to a line; see
 // /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and
 // Write, have a line, as a rule, only if they have failed; Bind and Connect always have one.
-// Sigaction has one if it has returned a disposition other than that of the program's start.
+// Sigaction has one if it has returned a disposition other than the one with which the program
+// started.
 // If main makes a different call from the one in the next line, the child prints a message
 // that names both, and exits; calls without a line are not compared. If main returns or calls
 // os.Exit on its way, the child says nothing about it.
@@ -84,20 +85,22 @@
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
 //     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
 //     are closed, main has used all that it has read, and later rounds have made the same
-//     calls. What main reads on its way is limited to 64 KB and 1,000 calls since the last
-//     Accept; Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond
-//     these bounds, the rounds of any loop in which Select, Pselect, Poll or a call that reads
-//     found nothing are forgotten too; if that is not enough, Fork fails.
+//     calls. Between two Accepts, and before the first, main may read 64 KB in 1,000 calls;
+//     Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond these
+//     bounds, the rounds of any loop in which Select, Pselect, Poll or a call that reads found
+//     nothing are forgotten too. If that is not enough, Fork fails for as long as the round that
+//     has read so much is not forgotten.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. This applies not only to a server's endless
 //     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
-//     Fork, and to one that has waited for input in vain more than 1,000 times.
+//     Fork, and, beyond the bounds of what main may read, to any round in which a loop has found
+//     nothing to read.
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.
-//   - A handler that uses variables of the function around it must be one that main sets on its
-//     way to Fork. If it is one that a forgotten round or another handler has set, the child
-//     exits with a message.
+//   - A handler that uses variables of the function around it must be the last one that main
+//     has set from its place in the program on the way to Fork. If a forgotten round, an earlier
+//     round of a loop or another handler has set it, the child exits with a message.
 //   - A process has some five threads, and each counts against the limit on the user's
 //     processes. Where the runtime can start no more, the program ends with a stack trace.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. Of what
@@ -136,11 +139,12 @@
 //     them. [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for
 //     main's thread only.
 //   - A signal that is sent to a new child waits until the child has reached its Fork. The
-//     exceptions are SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM, which the runtime unblocks, so
-//     they end the child unless they are ignored (SIGQUIT and SIGABRT with a stack trace), and
-//     SIGCONT and SIGURG, which may be lost. In a child, a SIGCHLD handler that was set on the way to Fork
-//     is not called before the child's own first Fork. If a goroutine of the child executes a
-//     program, that program starts with most signals blocked.
+//     exceptions are SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM, and the signals of faults, such
+//     as SIGSEGV: the runtime unblocks them, so they end the child unless they are ignored, some
+//     with a stack trace. SIGCONT, SIGURG, SIGPIPE and SIGXFSZ may be lost. In a child, a SIGCHLD handler that was set on the way to Fork
+//     is not called before the child's own first Fork. A child's threads other than main's block
+//     most signals, so a program that a goroutine of the child executes starts with most signals
+//     blocked.
 //   - The runtime unblocks the same five signals if they were blocked when the program started;
 //     on threads other than main's, it unblocks some more. Under strace or a debugger, SIGURG is
 //     blocked.

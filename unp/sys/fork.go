@@ -18,8 +18,8 @@ import (
 // (golang.org/issue/227), so Fork executes the program again. The child runs main from the top
 // and retraces the path that its parent took, up to the fork.
 //
-// The path is a list of steps. A step is a call that main has made through replayed, with its
-// place in the program and what it returned. The child's main makes the same calls, and each
+// The path is a list of steps. A step is a call that main has made through replayed, or through
+// skipped without success, with its place in the program and what it returned. The child's main makes the same calls, and each
 // returns what its step holds: a descriptor, for example, which exec has kept at the same
 // number. The calls that main makes through skipped do nothing, because the parent has made
 // them. The last step is the fork that made this process. It returns 0, and from there on the
@@ -52,7 +52,7 @@ func Fork() (int, error) {
 	pid, err := c.made(func() (int, error) { return forkExec(at, c) })
 	release()
 	waitHandlers()
-	keepLast() // for later children
+	noteKeptAgain() // for later children
 	return pid, err
 }
 
@@ -61,37 +61,42 @@ func forkExec(at place, c *call) (int, error) {
 	if noFork != nil {
 		return -1, noFork
 	}
-	user, effectiveUser, _ := unix.Getresuid()
-	group, effectiveGroup, _ := unix.Getresgid()
-	if user != effectiveUser || group != effectiveGroup {
-		return -1, errPrivileged
-	}
 	startCatcher(unix.SIGCHLD)
 	c.record(at, 0, nil, nil) // as the child's Fork returns 0
 	if path.tooLong {
 		return -1, unix.E2BIG
 	}
-	var err error
 	path.Lock()
 	defer path.Unlock()
 	forgetRounds()
 	last := path.taken[len(path.taken)-1]
-	if slices.ContainsFunc(path.taken, func(s *step) bool { return s.lost }) {
+	pid, err := -1, error(nil)
+	switch {
+	case isPrivileged():
+		err = errPrivileged
+		last.errno = unix.EPERM // for a later child
+	case slices.ContainsFunc(path.taken, func(s *step) bool { return s.lost }):
 		err = errReadTooMuch
-	} else {
-		last.result, err = execute()
-	}
-	if err == unix.E2BIG && forgetIdleRounds() {
-		last.result, err = execute()
-	}
-	if err != nil {
-		last.result = -1
+		last.errno = unix.E2BIG // likewise
+	default:
+		pid, err = execute()
+		if err == unix.E2BIG && forgetIdleRounds() {
+			pid, err = execute()
+		}
 		last.errno = errnoOf(err)
 	}
-	if err == errReadTooMuch {
-		last.errno = unix.E2BIG // for a later child
+	if err != nil {
+		pid = -1
 	}
-	return last.result, err
+	last.result = pid
+	return pid, err
+}
+
+// isPrivileged tells whether this process has the privileges of another user.
+func isPrivileged() bool {
+	user, effectiveUser, _ := unix.Getresuid()
+	group, effectiveGroup, _ := unix.Getresgid()
+	return user != effectiveUser || group != effectiveGroup
 }
 
 var errReadTooMuch = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that", maxData, maxReads)
@@ -166,8 +171,10 @@ func occupyStandard() (taken []int) {
 
 // earlySignals are those that a new child holds back until its main has arrived: what its parent
 // blocks, catches or ignores, because exec sets handlers to the default, and what ends a process
-// by default, because the runtime catches it at first.
+// by default, because the runtime catches it at first. The other threads of the child block
+// these signals for good, so those that a thread's own call raises are not among them.
 func (h *heritage) earlySignals() uint64 {
-	const stop = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
-	return h.set() | ^uint64(needed|reserved|ignoredByDefault|stop)
+	const stops = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
+	const raised = 1<<(unix.SIGPIPE-1) | 1<<(unix.SIGXFSZ-1)
+	return h.signals() | ^uint64(needed|reserved|ignoredByDefault|stops|raised)
 }

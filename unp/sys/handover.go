@@ -44,8 +44,8 @@ type action struct {
 	flags   uint64
 }
 
-// set returns the signals that the parent blocks, catches or ignores.
-func (h *heritage) set() uint64 {
+// signals returns the signals that the parent blocks, catches or ignores.
+func (h *heritage) signals() uint64 {
 	set := h.blocked
 	for _, a := range h.actions {
 		if a.handler != kernelDFL || a.closure {
@@ -221,7 +221,7 @@ func parseLine(line string, before []keptValue) (*step, error) {
 	if strings.HasPrefix(s.rest, " E") || strings.HasPrefix(s.rest, " errno") {
 		s.literal(" ")
 		st.errno = s.errno()
-		s.ok = s.ok && (st.errno != errPanicked || strings.HasPrefix(st.call, "Once"))
+		s.ok = s.ok && (st.errno != errPanicked || strings.HasPrefix(st.call, "Once")) // nothing else panics
 	}
 	if s.has(" (") {
 		st.values = s.values()
@@ -285,6 +285,7 @@ type scanner struct {
 	ok   bool
 }
 
+// has takes a prefix if it is there, and tells whether it was.
 func (s *scanner) has(prefix string) bool {
 	rest, found := strings.CutPrefix(s.rest, prefix)
 	s.rest = rest

@@ -138,7 +138,7 @@ func appendChanges(b []byte, before, values []keptValue) []byte {
 	return b
 }
 
-// changes undoes appendChanges: it returns the values, and what follows their text.
+// parseChanges undoes appendChanges: it returns the values, and what follows their text.
 func parseChanges(before []keptValue, text string) (values []keptValue, others string, err error) {
 	values = slices.Clone(before)
 	for strings.HasPrefix(text, "{") {

@@ -96,8 +96,8 @@ func wakeMain() {
 	unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, pid, pid, uintptr(sigThread), uintptr(unsafe.Pointer(&info)), 0, 0)
 }
 
-// threadTakes tells whether one of these signals is pending for the process, or a thread of this
-// process is in the runtime's handler, and so may not yet have passed on a signal.
+// threadTakes tells whether a thread of this process is about to take one of these signals, which
+// is pending, or is in the runtime's handler, and so may not yet have passed on a signal.
 func threadTakes(set uint64) bool {
 	threads, err := unix.Open("/proc/self/task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -109,10 +109,9 @@ func threadTakes(set uint64) bool {
 	_, _, names := unix.ParseDirent(buf[:max(n, 0)], -1, nil)
 	for _, name := range names {
 		status, _ := readFile("/proc/self/task/" + name + "/status")
-		if statusMask(status, "ShdPnd")&set != 0 {
-			return true
-		}
-		if statusMask(status, "SigBlk")&libraries == libraries { // which only the runtime's handler blocks
+		blocked := statusMask(status, "SigBlk")
+		inHandler := blocked&libraries == libraries // which only the runtime's handler blocks
+		if inHandler || statusMask(status, "ShdPnd")&set&^blocked != 0 {
 			return true
 		}
 	}

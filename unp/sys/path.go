@@ -18,16 +18,17 @@ type step struct {
 	result int    // a descriptor, a process id or another number, or -1
 	errno  unix.Errno
 	values string      // what it has stored in variables
-	kept   []keptValue // the variables that Keep was given, when it returned
+	kept   []keptValue // the values of the kept variables when the call returned
 	open   []int       // the descriptors that it has opened and nobody has closed
-	closed []int       // those that it has opened and somebody has closed
-	after  int64       // if it is skipped when it succeeds: how many such calls main had made since the step before
+	closed []int       // those that somebody has closed: a child forgets what had these numbers before
+	after  int64       // how many calls main had skipped since the step before, if that is needed
 
 	accepts bool // it waits for a client: a server's loop has one in each round
 	reads   bool // it counts against the bound of what main reads on its way
 	bytes   int  // how many it has read
 	idle    bool // it waited for input, and there was none
-	lost    bool // it is the first beyond that bound: what main has read then is not on the path
+	found   bool // it waited for input, and there was some
+	lost    bool // it is the first beyond that bound: from here on, what main reads is not on the path
 	unread  bool // main had data that it had read but not used, when it came to this step
 	stays   bool // for withoutFinishedRounds
 }
@@ -71,7 +72,7 @@ func appendStep(s *step) {
 		return
 	}
 	path.taken = append(path.taken, s)
-	own(s)
+	noteOpener(s)
 	if len(path.taken) >= path.due {
 		forgetRounds()
 	}
@@ -89,8 +90,8 @@ func lastKept() []keptValue {
 	return path.taken[len(path.taken)-1].kept
 }
 
-// own notes which descriptors the step has opened.
-func own(s *step) {
+// noteOpener notes that the step has opened its descriptors.
+func noteOpener(s *step) {
 	if path.opener == nil {
 		path.opener = map[int]*step{}
 	}
@@ -196,21 +197,21 @@ func forgetIdleRounds() bool {
 	return len(path.taken) < before
 }
 
-// withoutFinishedRounds deletes the finished rounds of a loop whose steps a later round has
-// repeated. A round is the steps that main takes from a call until it makes the same call
-// again, with an accept among them or, if idleToo is set, an idle step: a loop within the round
-// may make the call several times before the accept. A round is finished if
-// all the descriptors that it has opened are closed, and if, both before it and after it, main
-// had used all that it had read. The last step from each place stays, so that every variable
-// that a call sets has its last value, except those that hold what the path has dropped (see
-// countRead).
+// withoutFinishedRounds deletes finished rounds of loops.
+//
+// A round begins with a call and ends before main makes the same call again, if an accept or,
+// with idleToo, an idle step is between the two. (A loop within the round may make the call
+// several times before.) It is finished if all the descriptors that it has opened are closed and
+// if, both before it and after it, main had used all that it had read. A finished round is
+// deleted if each of its steps has been made again, from the same place, later: so every
+// variable that a call sets has its last value in the child.
 func withoutFinishedRounds(steps []*step, idleToo bool) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {
 		last[s.at] = s
 	}
 	for _, s := range steps {
-		s.stays = last[s.at] == s && !s.lost || len(s.open) > 0
+		s.stays = last[s.at] == s
 	}
 	return shortened(steps, idleToo)
 }
@@ -218,7 +219,7 @@ func withoutFinishedRounds(steps []*step, idleToo bool) []*step {
 // shortened deletes the finished rounds of the outermost loop and, in each round that stays,
 // those of the inner loops.
 func shortened(steps []*step, idleToo bool) []*step {
-	head := firstThatRepeats(steps)
+	head := firstRepeated(steps)
 	if head < 0 {
 		return steps
 	}
@@ -242,14 +243,15 @@ func shortened(steps []*step, idleToo bool) []*step {
 // repeats tells whether a step is the same call as another, from the same place.
 func (s *step) repeats(other *step) bool { return s.at == other.at && s.call == other.call }
 
-// endOfRound returns the number of steps in the first round of a loop that begins with a call.
+// endOfRound returns the number of steps in the first round of a loop that begins with a call. A
+// round that has found input is not merged with an idle one.
 func endOfRound(steps []*step, first *step, idleToo bool) int {
 	ended := false
 	for i, s := range steps {
 		if ended && s.repeats(first) {
 			return i
 		}
-		ended = ended || s.ends(idleToo)
+		ended = ended || s.ends(idleToo) || idleToo && s.found
 	}
 	return len(steps)
 }
@@ -269,11 +271,12 @@ func beginning(round []*step, idleToo bool) int {
 	return len(round)
 }
 
-// ends tells whether a round with this step may be forgotten.
+// ends tells whether the round's first call begins a new round when it is made again after this
+// step.
 func (s *step) ends(idleToo bool) bool { return s.accepts || idleToo && s.idle }
 
-// firstThatRepeats returns the index of the first step that another step repeats, or -1.
-func firstThatRepeats(steps []*step) int {
+// firstRepeated returns the index of the first step that another step repeats, or -1.
+func firstRepeated(steps []*step) int {
 	type key struct {
 		at   place
 		call string
@@ -285,7 +288,17 @@ func firstThatRepeats(steps []*step) int {
 	return slices.IndexFunc(steps, func(s *step) bool { return times[key{s.at, s.call}] > 1 })
 }
 
-// mustStay tells whether a round cannot be forgotten.
+// mustStay tells whether a round cannot be forgotten. What has been read beyond the bound cannot
+// be given to a child, so a round with it is forgotten even if no later round has made its calls.
 func mustStay(round []*step) bool {
-	return round[0].unread || slices.ContainsFunc(round, func(s *step) bool { return s.stays })
+	has := func(is func(s *step) bool) bool { return slices.ContainsFunc(round, is) }
+	switch {
+	case round[0].unread || has(func(s *step) bool { return len(s.open) > 0 }):
+		return true
+	case !has(func(s *step) bool { return s.accepts }) && has(func(s *step) bool { return s.found }): // not idle
+		return true
+	case has(func(s *step) bool { return s.lost }):
+		return false
+	}
+	return has(func(s *step) bool { return s.stays })
 }

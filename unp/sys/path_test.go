@@ -9,7 +9,7 @@ import (
 
 // A server's finished rounds are forgotten. In the notation of this test a step is a letter
 // for its place, capital for an accept, with a digit for its arguments, a + if its descriptor is
-// open, and a - if it is idle.
+// open, a - if it is idle, and a ! if it has found input.
 func TestWithoutFinishedRounds(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"tcpserv04", "s+ b A f A+ f", "s+ b A+ f"},
@@ -46,6 +46,8 @@ func TestWithoutIdleRounds(t *testing.T) {
 		{"select", "s+ i- i- i- i- i A+ f", "s+ i A+ f"},
 		{"the last one is idle", "s+ i- i- i-", "s+ i-"},
 		{"a descriptor of an idle round", "s+ i- i- o+ i- i-", "s+ i- o+ i-"},
+		{"input before it is idle", "s+ i! r! i! r! i- i- i- A+ f", "s+ i! r! i! r! i- A+ f"},
+		{"idle at the beginning of each round", "s+ k k i- k k i- k k i- A+ f", "s+ k k i- A+ f"},
 		{"nothing idle", "s+ i i i A+ f", "s+ i i i A+ f"},
 		{"select in each round", "s+ A+ i- i- i- f A+ i- i- f", "s+ A+ i- f A+ i- f"},
 	} {
@@ -57,11 +59,12 @@ func TestWithoutIdleRounds(t *testing.T) {
 
 func steps(notation string) (list []*step) {
 	for _, f := range strings.Fields(notation) {
-		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a', call: strings.TrimRight(f[1:], "+-")}
+		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a', call: strings.TrimRight(f[1:], "+-!")}
 		if strings.HasSuffix(f, "+") {
 			s.open = []int{3}
 		}
 		s.idle = strings.HasSuffix(f, "-")
+		s.found = strings.HasSuffix(f, "!")
 		list = append(list, s)
 	}
 	return list
@@ -80,6 +83,9 @@ func notation(list []*step) string {
 		}
 		if s.idle {
 			f += "-"
+		}
+		if s.found {
+			f += "!"
 		}
 		fields = append(fields, f)
 	}

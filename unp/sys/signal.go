@@ -41,7 +41,7 @@ func Sigaction(signo unix.Signal, act, oact *Sigaction_t) error {
 // program was started.
 func exchangeOnMain(signo unix.Signal, act *Sigaction_t, at place) (was Sigaction_t) {
 	atStart := actionAtStart(signo)
-	parents := atStart
+	recorded := atStart // what the path has, or would have, for this call
 	retracing := path.retracing.Load()
 	if retracing {
 		exchange(signo, act, at)
@@ -49,36 +49,43 @@ func exchangeOnMain(signo unix.Signal, act *Sigaction_t, at place) (was Sigactio
 	c := briefly("rt_sigaction", int(signo))
 	c.skipped(0, func() (int, error) {
 		was = exchange(signo, act, at)
-		parents = actionFrom(signo, &was)
-		c.tells = parents != atStart
+		recorded = actionFrom(signo, &was)
+		c.stores = recorded != atStart
 		return 0, nil
-	}, &parents.handler, &parents.closure, &parents.mask, &parents.flags)
+	}, &recorded.handler, &recorded.closure, &recorded.mask, &recorded.flags)
 	if retracing {
-		return parents.previous()
+		return recorded.previous()
 	}
 	return was
 }
 
 // exchange gives a signal another disposition, unless act is nil, and returns the one it had.
 func exchange(signo unix.Signal, act *Sigaction_t, at place) Sigaction_t {
-	drops := act != nil && act.drops(signo)
-	if drops && currentMask()&bit(signo) != 0 {
-		settle(bit(signo))
+	if act != nil && currentMask()&bit(signo) != 0 {
+		settle(bit(signo)) // so that discard finds it, if it has been sent
 	}
 	signals.Lock()
 	defer signals.Unlock()
 	c := &signals.catchers[signo]
 	was := c.act
-	if act != nil {
-		c.act = *act
-		c.act.Mask.Val[0] &^= reserved
-		rememberClosure(at, signo, act.Handler)
-		c.install(signo)
-		if drops {
-			c.discard()
-		}
+	if act == nil {
+		return was
+	}
+	c.act = *act
+	c.act.Mask.Val[0] &^= reserved
+	rememberClosure(at, signo, act.Handler)
+	c.install(signo)
+	sentByNoChild := signo == unix.SIGCHLD && was.ignores() // in C; see forKernel
+	if act.drops(signo) || sentByNoChild {
+		c.discard()
+		changed.Broadcast() // main may wait for it
 	}
 	return was
+}
+
+// drops tells whether setting this disposition drops the signal if it is pending.
+func (act *Sigaction_t) drops(signo unix.Signal) bool {
+	return act.ignores() || act.Handler == nil && ignoredByDefault&bit(signo) != 0
 }
 
 // Sigprocmask is the system call sigprocmask, see sigprocmask(2), for the process: how is
@@ -121,12 +128,12 @@ func Sigsuspend(mask *unix.Sigset_t) error {
 	if onMain() {
 		waitHandlers() // those of the signals that have arrived before do not end it
 	}
-	return suspend("sigsuspend", mask.Val[0], handlersReturned.Load())
+	return waitForHandler("sigsuspend", mask.Val[0], handlersReturned.Load())
 }
 
-// suspend waits until more handlers than before have returned. In the meantime main blocks the
+// waitForHandler waits until more handlers than before have returned. In the meantime main blocks the
 // signals in set.
-func suspend(name string, set uint64, before uint32) error {
+func waitForHandler(name string, set uint64, before uint32) error {
 	if !onMain() {
 		Fatal("pause error: only main can call Pause and Sigsuspend, not a signal handler or another goroutine")
 	}
@@ -144,13 +151,13 @@ func suspend(name string, set uint64, before uint32) error {
 // whileBlocking makes a call that takes a mask, and for as long as the call takes, main blocks
 // the signals in set.
 func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, error) {
-	thread := sigmask(unix.SIG_BLOCK, bit(sigThread)) // until main sleeps
-	settle(thread)
-	process := block(set)
+	threadMask := sigmask(unix.SIG_BLOCK, bit(sigThread)) // until main sleeps, so that it does not miss wakeMain
+	settle(threadMask)
+	heldBefore := suspend(set)
 	result, err := do(unix.Sigset_t{Val: [16]uint64{set &^ bit(sigThread)}})
 	waitHandlers() // before the signals are blocked again
-	block(process)
-	sigmask(unix.SIG_SETMASK, thread)
+	block(heldBefore)
+	sigmask(unix.SIG_SETMASK, threadMask)
 	return result, err
 }
 
@@ -199,7 +206,7 @@ func Sigdelset(set *unix.Sigset_t, signo unix.Signal) error {
 	return nil
 }
 
-// Sigismember tells whether a signal is in a set, see sigsetops(3).
+// Sigismember stores whether a signal is in a set, see sigsetops(3).
 func Sigismember(set *unix.Sigset_t, signo unix.Signal) bool {
 	return isSignal(signo) && set.Val[0]&bit(signo) != 0
 }

@@ -68,7 +68,7 @@ func Listen(fd, backlog int) error {
 func Accept(fd int, sa SA, salen *Socklen) (int, error) {
 	c := slowly("accept", fd).on(fd)
 	c.accepts = true
-	return c.address(sa, salen, func(p unsafe.Pointer, n *Socklen) (int, error) {
+	return c.storingAddress(sa, salen, func(p unsafe.Pointer, n *Socklen) (int, error) {
 		// not unix.Accept, which strace would show as accept4
 		return c.opened(result(unix.Syscall(unix.SYS_ACCEPT, uintptr(fd), uintptr(p), uintptr(unsafe.Pointer(n)))))
 	})
@@ -76,7 +76,7 @@ func Accept(fd int, sa SA, salen *Socklen) (int, error) {
 
 // Getsockname is the system call getsockname, see getsockname(2). It returns the error.
 func Getsockname(fd int, sa SA, salen *Socklen) error {
-	_, err := briefly("getsockname", fd).address(sa, salen, func(p unsafe.Pointer, n *Socklen) (int, error) {
+	_, err := briefly("getsockname", fd).storingAddress(sa, salen, func(p unsafe.Pointer, n *Socklen) (int, error) {
 		return result(unix.Syscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(p), uintptr(unsafe.Pointer(n))))
 	})
 	return err
@@ -84,7 +84,7 @@ func Getsockname(fd int, sa SA, salen *Socklen) error {
 
 // Getpeername is the system call getpeername, see getpeername(2). It returns the error.
 func Getpeername(fd int, sa SA, salen *Socklen) error {
-	_, err := briefly("getpeername", fd).address(sa, salen, func(p unsafe.Pointer, n *Socklen) (int, error) {
+	_, err := briefly("getpeername", fd).storingAddress(sa, salen, func(p unsafe.Pointer, n *Socklen) (int, error) {
 		return result(unix.Syscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(p), uintptr(unsafe.Pointer(n))))
 	})
 	return err
@@ -164,8 +164,8 @@ func recvfrom(fd int, buf []byte, flags int, p unsafe.Pointer, n *Socklen) (int,
 		uintptr(flags), uintptr(p), uintptr(unsafe.Pointer(n))))
 }
 
-// address replays a call that stores an address.
-func (c *call) address(sa SA, salen *Socklen, do func(p unsafe.Pointer, n *Socklen) (int, error)) (int, error) {
+// storingAddress replays a call that stores an address.
+func (c *call) storingAddress(sa SA, salen *Socklen, do func(p unsafe.Pointer, n *Socklen) (int, error)) (int, error) {
 	return c.replayed(func() (int, error) { return storing(sa, salen, do) }, outOf(sa, salen)...)
 }
 

@@ -19,14 +19,14 @@ import (
 // to its Fork.
 
 var (
-	args       = slices.Clone(os.Args) // main may change os.Args
-	environ    = os.Environ()          // in which this process started; a child's is its parent's at Fork
-	stdout     = -1                    // the standard output of a child that retraces main
-	crashes    *os.File                // where such a child writes why it crashes
-	startsHere bool                    // this is a child that starts where the first process started
-	arrivalDir = -1                    // otherwise, the directory in which it starts
-	noFork     error                   // why Fork is not possible
-	auxv       = map[uintptr]uintptr{} // the auxiliary vector, see getauxval(3)
+	args          = slices.Clone(os.Args) // main may change os.Args
+	environ       = os.Environ()          // in which this process started; a child's is its parent's at Fork
+	stdout        = -1                    // the standard output of a child that retraces main
+	crashes       *os.File                // where such a child writes why it crashes
+	sameDirectory bool                    // the directory of this child's parent at Fork is the one in which the first process started
+	parentsDir    = -1                    // otherwise, a descriptor of it
+	noFork        error                   // why Fork is not possible
+	auxv          = map[uintptr]uintptr{} // the auxiliary vector, see getauxval(3)
 )
 
 // The entries of the auxiliary vector that count here.
@@ -114,7 +114,7 @@ func becomeChild(text string) {
 	path.ahead = steps
 	path.retracing.Store(true)
 	signals.off = true
-	atDefault(h.ignored, h.set())
+	atDefault(h.ignored, h.signals())
 	if h.environment != nil {
 		setEnvironment(h.environment)
 	}
@@ -140,28 +140,28 @@ func setEnvironment(environ []string) {
 // started, if that is a different one and can be reached.
 func leaveDirectory() {
 	cwd, err := unix.Getwd()
-	startsHere = err == nil && cwd == inherited.directory
-	if startsHere {
+	sameDirectory = err == nil && cwd == inherited.directory
+	if sameDirectory {
 		return
 	}
 	dir, err := unix.Open(".", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
 	}
-	arrivalDir = aside(dir)
+	parentsDir = aside(dir)
 	unix.Close(dir)
 	unix.Chdir(inherited.directory)
 }
 
-// returnToDirectory takes a child back to the directory in which it started.
+// returnToDirectory takes a child to the directory that its parent had at Fork.
 func returnToDirectory() {
-	if startsHere {
+	if sameDirectory {
 		unix.Chdir(inherited.directory) // main may have left it
 	}
-	if arrivalDir >= 0 {
-		unix.Fchdir(arrivalDir)
-		unix.Close(arrivalDir)
-		arrivalDir = -1
+	if parentsDir >= 0 {
+		unix.Fchdir(parentsDir)
+		unix.Close(parentsDir)
+		parentsDir = -1
 	}
 }
 
@@ -236,7 +236,7 @@ func arrive() {
 	block(inherited.blocked)
 	takeActions(inherited.actions)
 	path.retracing.Store(false)
-	startCatchers()
+	startCatchers(inherited.signals() &^ needed)
 	name, _ := unix.BytePtrFromString(inherited.name)
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
 	sigmask(unix.SIG_SETMASK, inherited.blocked)

@@ -186,7 +186,7 @@ func sleepFor(left *unix.Timespec) error {
 // loop that calls Pause until a handler has set a variable therefore ends; if main forks after
 // it, the variable must be given to [Keep]. Only main can call Pause; strace shows it as
 // rt_sigsuspend.
-func Pause() error { return suspend("pause", currentMask(), seen) }
+func Pause() error { return waitForHandler("pause", currentMask(), seen) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds; 0
 // cancels the previous alarm. See alarm(2). Alarm returns the number of seconds that were left

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The values that a child is given, as text: numbers in decimal, a name for an error, and
-// everything else quoted.
+// The values that a child is given, as text: numbers and the numbers of errors in decimal, true,
+// false, nil, a text of its own for a texter, and everything else quoted.
 
 // maxValue is the maximum size of a value that a child can be given, in bytes.
 const maxValue = 256 << 10

@@ -153,6 +153,65 @@ var _ = register("sigsuspend", prints{Stdout: "2000\n"}, func() { // loses no si
 	fmt.Println(caught)
 })
 
+var _ = register("one for each sigsuspend", prints{Stdout: "interrupted system call 1\ninterrupted system call 2\n-1 interrupted system call 3\n-1 interrupted system call 4\n"}, func() { // the handler sends its signal again
+	caught := 0
+	blocked := mask(unix.SIGUSR1)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		caught++
+		sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	})
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	var none unix.Sigset_t
+	for range 2 {
+		fmt.Println(sys.Sigsuspend(&none), caught)
+	}
+	for range 2 {
+		n, err := sys.Pselect(0, nil, nil, nil, &unix.Timespec{Sec: 5}, &none)
+		fmt.Println(n, err, caught)
+	}
+})
+
+var _ = register("two in one sigsuspend", prints{Stdout: "USR2 USR1 interrupted system call\n"}, func() { // one of which interrupts the other's handler
+	blocked := mask(unix.SIGUSR1, unix.SIGUSR2)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Print("USR2 ") })
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		fmt.Print("USR1 ")
+	})
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	var none unix.Sigset_t
+	fmt.Println(sys.Sigsuspend(&none))
+})
+
+var _ = register("in turn", prints{Stdout: "child 50\nparent 50\n"}, func() { // parent and child wait for each other's signal
+	caught := 0
+	blocked := mask(unix.SIGUSR1)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	peer := sys.Getpid()
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		caught++
+		sys.Kill(peer, unix.SIGUSR1)
+	})
+	var none unix.Sigset_t
+	pid := unp.Fork()
+	if pid == 0 {
+		sys.Kill(peer, unix.SIGUSR1)
+	} else {
+		peer = pid
+	}
+	for range 50 {
+		sys.Sigsuspend(&none)
+	}
+	if pid == 0 {
+		fmt.Println("child", caught)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	fmt.Println("parent", caught)
+})
+
 var _ = register("blocked by a handler", prints{Stdout: "0\ncaught\n"}, func() { // until it returns
 	var old unix.Sigset_t
 	set := unix.Sigset_t{Val: [16]uint64{1 << (unix.SIGUSR2 - 1)}}

@@ -58,6 +58,31 @@ var _ = register("kept one by one", prints{ // in a loop at the beginning of eac
 	}
 })
 
+const leftBetweenTwoCalls = "fork error: the child came to keep.go:<write> write(1, 0), where its parent was at keep.go:<fork> fork().\n" +
+	"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.\n"
+
+var _ = register("left between two calls", prints{Stdout: "parent\n", Stderr: leftBetweenTwoCalls}, func() { // a loop, because of a variable that a handler has set; C: the child runs
+	var caught int32
+	sys.Keep(&caught)
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) { atomic.StoreInt32(&caught, 1) })
+	parent := sys.Getpid()
+	for atomic.LoadInt32(&caught) == 0 {
+		sys.Write(1, nil) // <write>
+		if parent == unix.Getpid() {
+			unix.Kill(parent, unix.SIGUSR1)
+			for atomic.LoadInt32(&caught) == 0 {
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}
+	if unp.Fork() == 0 { // <fork>
+		fmt.Println("child")
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	fmt.Println("parent")
+})
+
 var _ = register("three sockets in turn", prints{ // of which two have no client
 	Clients: []client{{"", "1\n"}, {"", "2\n"}, {"", "3\n"}},
 	Status:  terminated,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp"
@@ -208,6 +209,28 @@ var _ = register("lines of a number that is used again", prints{Stdout: "[\"a1\\
 	}
 	unp.Close(9)
 	inChild(func() { fmt.Printf("%q\n", lines) })
+})
+
+var _ = register("reads much in a finished round", prints{ // and opens a file there, as no later round does
+	Clients: []client{{"one", "1\n"}, {strings.Repeat("x", 100_000), ""}, {"three", "3\n"}, {"four", "4\n"}},
+	Status:  terminated,
+}, func() {
+	listenfd := listen(unp.SERV_PORT)
+	for n := 1; ; n++ {
+		sys.Keep(&n)
+		connfd := accept(listenfd)
+		if n == 2 {
+			fd, _ := sys.Open("/dev/null", unix.O_WRONLY, 0)
+			buf := make([]byte, 4096)
+			for count, _ := sys.Read(connfd, buf); count > 0; count, _ = sys.Read(connfd, buf) {
+				sys.Write(fd, buf[:count])
+			}
+			unp.Close(fd)
+		} else if unp.Fork() == 0 {
+			say(connfd, n)
+		}
+		unp.Close(connfd)
+	}
 })
 
 var _ = register("too often", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {

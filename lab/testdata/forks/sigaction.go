@@ -267,6 +267,48 @@ func mask(signos ...unix.Signal) (set unix.Sigset_t) {
 
 func pause50ms() { sys.Nanosleep(&unix.Timespec{Nsec: 50e6}, nil) }
 
+var _ = register("stops in its handler", prints{Stdout: "caught\nstopped\nresumed\n"}, func() { // where the handler unblocks SIGTSTP, which it has sent itself at its default
+	pid := unp.Fork()
+	if pid == 0 {
+		sys.Setpgid(0, 0) // the kernel stops no process of an orphaned group
+		var handler unp.Sigfunc
+		handler = func(unix.Signal) {
+			fmt.Println("caught")
+			unp.Signal(unix.SIGTSTP, sys.SIG_DFL)
+			sys.Kill(sys.Getpid(), unix.SIGTSTP)
+			set := mask(unix.SIGTSTP)
+			sys.Sigprocmask(unix.SIG_UNBLOCK, &set, &set)
+			fmt.Println("resumed")
+			sys.Sigprocmask(unix.SIG_SETMASK, &set, nil)
+			unp.Signal(unix.SIGTSTP, handler)
+		}
+		unp.Signal(unix.SIGTSTP, handler)
+		sys.Kill(sys.Getpid(), unix.SIGTSTP)
+		os.Exit(0)
+	}
+	var stat unix.WaitStatus
+	sys.Waitpid(pid, &stat, unix.WUNTRACED)
+	if stat.Stopped() {
+		fmt.Println("stopped")
+	}
+	sys.Kill(pid, unix.SIGCONT)
+	sys.Waitpid(pid, nil, 0)
+})
+
+var _ = register("ignored and blocked, then caught", prints{Stdout: "0\n"}, func() { // the kernel has sent no SIGCHLD
+	caught := 0
+	blocked := mask(unix.SIGCHLD)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	unp.Signal(unix.SIGCHLD, sys.SIG_IGN)
+	if unp.Fork() == 0 {
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	unp.Signal(unix.SIGCHLD, func(unix.Signal) { caught++ })
+	sys.Sigprocmask(unix.SIG_UNBLOCK, &blocked, nil)
+	fmt.Println(caught)
+})
+
 var _ = register("its own default", prints{Stdout: "in\nkilled\ncleaned up\n", Status: 128 + int(unix.SIGTERM)}, func() { // which waits until the handler returns
 	unp.Signal(unix.SIGTERM, func(unix.Signal) {
 		fmt.Println("in")
@@ -392,10 +434,38 @@ var _ = register("one of two closures", prints{Stdout: "two\n"}, func() { // a h
 	inChild(func() { sys.Kill(sys.Getpid(), unix.SIGUSR1) })
 })
 
+var _ = register("early, ignored on the way", prints{Stdout: "20\n"}, func() { // and caught at Fork
+	caught := 0
+	handler := func(unix.Signal) { caught++ }
+	if name(unp.Signal(unix.SIGUSR1, sys.SIG_IGN)) != "SIG_IGN" { // as in C, where the shell may have ignored it
+		unp.Signal(unix.SIGUSR1, handler)
+	}
+	unp.Signal(unix.SIGWINCH, handler)
+	unp.Signal(unix.SIGWINCH, sys.SIG_DFL)
+	unp.Signal(unix.SIGWINCH, handler)
+	handled := 0
+	for n := range 20 {
+		pid := unp.Fork()
+		if pid == 0 {
+			for caught == 0 {
+				sys.Pause()
+			}
+			os.Exit(0)
+		}
+		sys.Kill(pid, []unix.Signal{unix.SIGUSR1, unix.SIGWINCH}[n%2])
+		var stat unix.WaitStatus
+		sys.Waitpid(pid, &stat, 0)
+		if stat == 0 {
+			handled++
+		}
+	}
+	fmt.Println(handled)
+})
+
 var _ = register("early defaults", prints{Stdout: "40 have ended by the signal\n"}, func() { // of signals that the runtime catches at first, and drops
 	ended := 0
 	for n := range 40 {
-		signo := []unix.Signal{unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGPIPE, unix.SIGIO}[n%5]
+		signo := []unix.Signal{unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGVTALRM, unix.SIGIO}[n%5]
 		pid := unp.Fork()
 		if pid == 0 {
 			for {

@@ -137,7 +137,7 @@ var _ = register("executed by a goroutine", prints{Stdout: blocksMost + blocksNo
 
 const (
 	blocksNothing = "SigBlk:\t0000000000000000\nSigBlk:\t0000000000000000\n"
-	blocksMost    = "SigBlk:\tfffffffc33803a00\nSigBlk:\tfffffffc33803a00\n" // see earlySignals
+	blocksMost    = "SigBlk:\tfffffffc32802a00\nSigBlk:\tfffffffc32802a00\n" // see earlySignals
 )
 
 var _ = register("closed by a goroutine", prints{Stdout: "0\n"}, func() { // its own descriptor, not the one for which main waits
