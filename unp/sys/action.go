@@ -102,7 +102,8 @@ func actions() (list []action) {
 	return list
 }
 
-// takeActions has this process do about signals what its parent does.
+// takeActions has this process do about signals what its parent does. Nothing is caught yet, so
+// Fatal need not wait for handlers.
 func takeActions(list []action) {
 	signals.Lock()
 	defer signals.Unlock()

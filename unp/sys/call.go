@@ -256,7 +256,7 @@ func (c *call) record(at place, result int, err error, out []any) {
 		var err error
 		s.values, err = valuesText(out...)
 		switch {
-		case err != nil && c.reads:
+		case err != nil && c.reads: // a poll of very many descriptors
 			s.lost = true
 			path.beyond.Store(true)
 		case err != nil:

@@ -501,7 +501,7 @@ func holdBack(set uint64) (old uint64) {
 // ignored are ignored. Those in the set later stay caught until the child has arrived, because
 // the kernel would drop a pending SIGCONT, for example.
 func atDefault(ignored, later uint64) {
-	rtSigaction(unix.SIGURG, nil, &signals.runtimeAction)
+	rtSigaction(unix.SIGURG, nil, &signals.runtimeAction) // the runtime catches SIGURG always, and all signals alike
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		if (needed|later)&bit(signo) == 0 {
 			rtSigaction(signo, &ksigaction{}, nil)

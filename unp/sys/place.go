@@ -86,7 +86,8 @@ func onMain() bool {
 	return isMain(pcs)
 }
 
-// deepStack returns the program counters of all the calls that lead to here.
+// deepStack returns the program counters of all the calls that lead to here. It skips the same
+// functions as here, and itself.
 func deepStack() []uintptr {
 	pcs := make([]uintptr, 256)
 	for runtime.Callers(4, pcs) == len(pcs) {
@@ -117,7 +118,7 @@ func hash(pcs []uintptr) place {
 	const offset, prime = 14695981039346656037, 1099511628211
 	h := uint64(offset)
 	add := func(n uint64) {
-		for range 4 {
+		for range 4 { // bytes: a program is smaller than 4 GB
 			h = (h ^ n&0xff) * prime
 			n >>= 8
 		}

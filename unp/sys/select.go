@@ -75,7 +75,7 @@ func Poll(fds []unix.PollFd, timeout int) (int, error) {
 	for _, fd := range fds {
 		fmt.Fprintf(&events, "{%d %#x}", fd.Fd, fd.Events)
 	}
-	after := fds // for which a child makes new memory
+	after := fds // a child gets a slice of its own here, and copies it below
 	n, err := asleep("poll", constant("["+events.String()+"]")).reading().replayed(func() (int, error) {
 		return unix.Poll(fds, timeout)
 	}, &after)

@@ -13,7 +13,7 @@ import (
 
 // Each function describes its system call (briefly, slowly or asleep, by what can interrupt it)
 // and makes it: replayed, if main needs the result, or skipped, if success is all that main
-// needs to know. See call.go.
+// needs to know. Bind and Connect are replayed so that the path shows the addresses. See call.go.
 
 // Socket is the system call socket, see socket(2). It returns the descriptor, or -1 and the
 // error. It drops the flag SOCK_CLOEXEC: Fork starts its child by exec, and the child would

@@ -103,9 +103,9 @@ func asTexter(pointer any) (t texter, ok bool) {
 }
 
 func valueText(pointer any) (string, error) {
-	t, ok := asTexter(pointer)
+	own, ok := asTexter(pointer)
 	if ok {
-		return t.valueText(), nil
+		return own.valueText(), nil
 	}
 	v := reflect.ValueOf(pointer).Elem()
 	switch t := v.Type(); {
@@ -149,9 +149,9 @@ func errorText(v reflect.Value) (string, error) {
 }
 
 func setValue(text string, pointer any) error {
-	address, ok := asTexter(pointer)
+	own, ok := asTexter(pointer)
 	if ok {
-		return address.setText(text)
+		return own.setText(text)
 	}
 	v := reflect.ValueOf(pointer).Elem()
 	t := v.Type()
