@@ -19,12 +19,12 @@ import (
 // and retraces the path that its parent took, up to the fork.
 //
 // The path is a list of steps. A step is a call that main has made through replayed, or through
-// skipped without success, with its place in the program and what it returned. The child's main makes the same calls, and each
-// returns what its step holds: a descriptor, for example, which exec has kept at the same
-// number. The calls that main makes through skipped do nothing, because the parent has made
-// them. The last step is the fork that made this process. It returns 0, and from there on the
-// process is the child of the listing. If main makes a different call from the one in the next
-// step, the child exits with a message that names both.
+// skipped without success, with its place in the program and what it returned. The child's main
+// makes the same calls, and each returns what its step holds: a descriptor, for example, which
+// exec has kept at the same number. The other calls that main makes through skipped do nothing,
+// because the parent has made them. The last step is the fork that made this process. It returns
+// 0, and from there on the process is the child of the listing. If main makes a different call
+// from the one in the next step, the child exits with a message that names both.
 
 // Fork is the system call fork, see fork(2): it makes a child process, and returns 0 in the
 // child and the child's process id in the parent, or -1 and the error. Only main can call it,

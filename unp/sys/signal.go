@@ -93,7 +93,8 @@ func (act *Sigaction_t) drops(signo unix.Signal) bool {
 // and returns the error; set and oldset may be nil. A blocked signal stays pending; when it is
 // unblocked, its handler is called once, however often the signal was sent. Rarely, the handler
 // is called a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask decides
-// which signals wait until the handler returns; the handler's own signal always does.
+// which signals wait until the handler returns, besides those that main blocks; the handler's
+// own signal always does, unless its default has been restored.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
 	if set != nil { // sigThread is not for programs
@@ -131,8 +132,8 @@ func Sigsuspend(mask *unix.Sigset_t) error {
 	return waitForHandler("sigsuspend", mask.Val[0], handlersReturned.Load())
 }
 
-// waitForHandler waits until more handlers than before have returned. In the meantime main blocks the
-// signals in set.
+// waitForHandler waits until more handlers than before have returned. In the meantime main
+// blocks the signals in set.
 func waitForHandler(name string, set uint64, before uint32) error {
 	if !onMain() {
 		Fatal("pause error: only main can call Pause and Sigsuspend, not a signal handler or another goroutine")
@@ -162,7 +163,7 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 }
 
 // Kill is the system call kill, see kill(2). It returns the error. When main or a handler sends a
-// signal to its own process, the signal's handler returns before Kill does, as in C, unless the
+// signal to its own process ID, the signal's handler returns before Kill does, as in C, unless the
 // caller has blocked the signal; strace shows the call as tgkill.
 func Kill(pid int, signo unix.Signal) error {
 	return briefly("kill", pid, int(signo)).skippedErr(func() error {
