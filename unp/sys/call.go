@@ -151,7 +151,7 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 // success, and the path does not need the call; if it fails or stores, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error), out ...any) (int, error) {
 	c.skips = true
-	if path.beyond.Load() && undisturbed() { // if all goes well, where main is need not be known: that saves time
+	if path.beyond.Load() && undisturbed() { // if all goes well, nobody needs main's place: that saves time
 		result, err := do()
 		at := here()
 		if at != nowhere && (err != nil || result != success || c.stores) {

@@ -163,8 +163,8 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 }
 
 // Kill is the system call kill, see kill(2). It returns the error. When main or a handler sends a
-// signal to its own process ID, the signal's handler returns before Kill does, as in C, unless the
-// caller has blocked the signal; strace shows the call as tgkill.
+// signal to its own process ID, the signal's handler returns before Kill does, as in C, and strace
+// shows the call as tgkill; neither is so if the caller has blocked the signal.
 func Kill(pid int, signo unix.Signal) error {
 	return briefly("kill", pid, int(signo)).skippedErr(func() error {
 		toItself := pid == unix.Getpid() && isSignal(signo)
@@ -207,7 +207,7 @@ func Sigdelset(set *unix.Sigset_t, signo unix.Signal) error {
 	return nil
 }
 
-// Sigismember stores whether a signal is in a set, see sigsetops(3).
+// Sigismember tells whether a signal is in a set, see sigsetops(3).
 func Sigismember(set *unix.Sigset_t, signo unix.Signal) bool {
 	return isSignal(signo) && set.Val[0]&bit(signo) != 0
 }
