@@ -16,7 +16,7 @@ import (
 
 // sigaction(2) and its relatives, on top of the Go runtime.
 //
-// The kernel gets the disposition asked for, and the flags except SA_RESETHAND, but the handler
+// The kernel gets the disposition asked for, and those of the flags that it needs, but the handler
 // that it calls is the runtime's, because a Go function cannot run at the point where a signal
 // interrupts a thread. The runtime hands the signal to package os/signal, which passes it to a
 // goroutine, the signal's catcher. The catcher calls the handler, on a thread of its own, where

@@ -24,7 +24,7 @@ var (
 
 // Sigaction_t is struct sigaction, see sigaction(2): the handler, or SIG_DFL or SIG_IGN; the
 // signals that wait while the handler runs, besides the signal that it handles; and the flags
-// SA_….
+// SA_…. Other flags, such as SA_NODEFER, have no effect.
 type Sigaction_t struct {
 	Handler func(unix.Signal)
 	Mask    unix.Sigset_t

@@ -29,7 +29,7 @@
 // The last call on the path is the Fork that made the child: it returns 0, and from there on
 // the child is on its own. Until then
 //
-//   - what main writes to descriptors 1 and 2, by whatever means, is thrown away, unless the
+//   - what main writes to descriptors 1 and 2 without this package is thrown away, unless the
 //     environment variable UNP_PRINT is set and not empty; only the messages of [Fatal] and of a
 //     panic appear;
 //   - [Sigaction] and [Chdir] do their work again, and return what they returned in the parent:
@@ -85,11 +85,11 @@
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
 //     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
 //     are closed, main has used all that it has read, and later rounds have made the same
-//     calls. Between two Accepts, and before the first, main may read 64 KB in 1,000 calls;
-//     Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond these
-//     bounds, the rounds of any loop in which Select, Pselect, Poll or a call that reads found
-//     nothing are forgotten too. If that is not enough, Fork fails until the round that has read
-//     so much is forgotten.
+//     calls. Between two Accepts, and before the first, main may read at most 64 KB, and in at
+//     most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as calls that read.
+//     Beyond these bounds, the rounds of any loop in which Select, Pselect, Poll or a call
+//     that reads found nothing are forgotten too. If that is not enough, Fork fails until the
+//     round that has read so much is forgotten.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. This applies not only to a server's endless
 //     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
@@ -98,9 +98,9 @@
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.
-//   - A handler that uses variables of the function around it must be the last one that main
-//     has set from its place in the program on the way to Fork. If a forgotten round, an earlier
-//     round of a loop or another handler has set it, the child exits with a message.
+//   - A handler that uses variables of the function around it can be handed to a child only if
+//     main has set it on the path, and has not set another for the same signal from the same line
+//     since. Otherwise the child exits with a message.
 //   - A process has some five threads, and each counts against the limit on the user's
 //     processes. Where the runtime can start no more, the program ends with a stack trace.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. Of what
@@ -110,10 +110,11 @@
 //   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2. Calls
 //     of this package drop SOCK_CLOEXEC and O_CLOEXEC, but os.Open sets O_CLOEXEC, even inside
 //     Once. A file that main opens again on its way may have another number in the child.
-//   - The runtime opens /dev/null in the place of a standard descriptor that is closed when the
-//     first process starts, opens two descriptors of its own if a standard descriptor has
-//     O_NONBLOCK, and raises the soft limit on descriptors to the hard one. A package that was
-//     initialized before this one prints in the child what it prints in its parent.
+//   - The runtime opens /dev/null in the place of a standard descriptor that is closed when
+//     the first process starts, opens two descriptors of its own if a standard descriptor has
+//     O_NONBLOCK or, sometimes, after a garbage collection, and raises the soft limit on
+//     descriptors to the hard one. A package that was initialized before this one prints in
+//     the child what it prints in its parent.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
 //     may give back capabilities that the parent has dropped, and copies the effective user ID
 //     to the saved one. Fork fails in a program that was started with the privileges of another
@@ -131,9 +132,10 @@
 //     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop.
 //     Such a handler interrupts main's call even if another handler, with SA_RESTART, is running
 //     then. The calls that a handler makes are not interrupted.
-//   - The runtime cannot interrupt a loop that calls nothing, because SIGURG is at its default.
-//     Such a loop, for example one that only looks at a variable until a handler has set it,
-//     may hold up the handler, other goroutines and the garbage collector. Call [Pause] in it.
+//   - The runtime cannot interrupt a loop that calls nothing, because SIGURG is at its
+//     default. Such a loop, for example one that only looks at a variable until a handler has
+//     set it, may hold up the handler, other goroutines and the garbage collector. Call
+//     [Pause] in a loop that waits for a handler, and Sleep(0) in one that computes.
 //   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel: sigtimedwait
 //     and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and exec drops
 //     them. [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for

@@ -45,8 +45,7 @@ func ExampleOnce() {
 	// Output: the child has the same number: true
 }
 
-// A loop counts, and a child has the count as its parent left it, even in a server's loop, of
-// which a child runs only the last round.
+// A loop counts, and a child has the count as its parent left it.
 func ExampleKeep() {
 	var stat unix.WaitStatus
 
