@@ -26,8 +26,8 @@ func signal(signo unix.Signal, fn Sigfunc) (Sigfunc, error) {
 // Signal sets the disposition of signo to fn: a handler, sys.SIG_DFL or sys.SIG_IGN. It
 // returns the previous disposition. The kernel restarts most slow system calls that the handler
 // interrupts, such as accept or read, but not sleep, select or poll; after SIGALRM it restarts
-// none (Figure 5.6). On error, for example
-// if signo is SIGKILL, it prints "signal error" and the error's text, and exits.
+// none (Figure 5.6). On error, for example if signo is SIGKILL, it prints "signal error" and the
+// error's text, and exits.
 func Signal(signo unix.Signal, fn Sigfunc) Sigfunc { // for our signal() function
 	sigfunc, err := signal(signo, fn)
 	if err != nil {
