@@ -150,7 +150,7 @@
 //     that a goroutine of the child executes starts with most signals blocked.
 //   - The runtime unblocks SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM if they were blocked
 //     when the program started; on threads other than main's, it unblocks some more. Under
-//     strace or a debugger, SIGURG is blocked.
+//     strace or a debugger, main's thread blocks SIGURG.
 //   - Signals that are unblocked together are handled in any order, as POSIX allows; Linux has a
 //     fixed one.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while

@@ -93,8 +93,8 @@ func (act *Sigaction_t) drops(signo unix.Signal) bool {
 // and returns the error; set and oldset may be nil. A blocked signal stays pending; when it is
 // unblocked, its handler is called once, however often the signal was sent. Rarely, the handler
 // is called a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask decides
-// which signals wait until the handler returns, besides those that main blocks; the handler's
-// own signal always does, unless its default has been restored.
+// which signals wait until the handler returns, besides those that main blocks. The signal
+// that is being handled always waits, unless it has been set back to SIG_DFL.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
 	if set != nil { // sigThread is not for programs
