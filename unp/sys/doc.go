@@ -141,7 +141,7 @@
 //     them. [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for
 //     main's thread only.
 //   - A signal that is sent to a new child waits until the child has reached its Fork.
-//     SIGTSTP, SIGTTIN and SIGTTOU stop it immediately if they are at their default. The other
+//     SIGTSTP, SIGTTIN and SIGTTOU stop it, even if main catches them. The other
 //     exceptions are SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM, and the signals of faults,
 //     such as SIGSEGV: the runtime unblocks them, so they end the child unless they are
 //     ignored, some with a stack trace. SIGCONT, SIGURG, SIGPIPE and SIGXFSZ may be lost.
