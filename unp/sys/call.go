@@ -153,8 +153,11 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	c.skips = true
 	if path.beyond.Load() && undisturbed() { // if all goes well, nobody needs main's place: that saves time
 		result, err := do()
+		if err == nil && result == success && !c.stores {
+			return result, nil
+		}
 		at := here()
-		if at != nowhere && (err != nil || result != success || c.stores) {
+		if at != nowhere {
 			c.record(at, result, err, out)
 		}
 		return result, err
