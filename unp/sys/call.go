@@ -369,7 +369,9 @@ func (c *call) fatalDiffers(at place, parentsLine, parentsCall string) {
 
 // String returns the call as strace shows it.
 func (c *call) String() string {
+	const usual = 64
 	var b strings.Builder
+	b.Grow(usual)
 	b.WriteString(c.name)
 	b.WriteByte('(')
 	for i, arg := range c.args {

@@ -76,7 +76,7 @@ func forkExec(at place, c *call) (int, error) {
 		err = errPrivileged
 		last.errno = unix.EPERM // for a later child
 	case slices.ContainsFunc(path.taken, func(s *step) bool { return s.lost }):
-		err = errReadTooMuch
+		err = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that", maxData, maxReads)
 		last.errno = unix.E2BIG // likewise
 	default:
 		pid, err = execute()
@@ -98,8 +98,6 @@ func isPrivileged() bool {
 	group, effectiveGroup, _ := unix.Getresgid()
 	return user != effectiveUser || group != effectiveGroup
 }
-
-var errReadTooMuch = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that", maxData, maxReads)
 
 // execute makes a process that executes this program again. A signal that is sent to the child
 // before its main has reached the fork waits, unless it is one of those that the runtime

@@ -3,7 +3,6 @@
 package sys
 
 import (
-	"debug/elf"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -31,21 +30,35 @@ var program struct{ begin, end uintptr }
 
 func inProgram(address uintptr) bool { return program.begin <= address && address < program.end }
 
+// A programHeader is an Elf64_Phdr, see elf(5). Package debug/elf has one too, but a child would
+// have to initialize all the packages that it imports.
+type programHeader struct {
+	kind, flags                                 uint32
+	offset, address, physical, inFile, inMemory uint64
+	align                                       uint64
+}
+
+// The kinds of program headers that count here.
+const (
+	ptLoad = 1 // a segment
+	ptPhdr = 6 // the headers themselves, which come first
+)
+
 // findProgram finds out where the program is by its headers, of which exec passes the address and
 // the number, see elf(5).
 func findProgram(headers, number uintptr) {
-	first := *(**elf.Prog64)(unsafe.Pointer(&headers)) // vet accepts no (*elf.Prog64)(headers)
-	moved := uintptr(0)                                // how far from where the program was linked
+	first := *(**programHeader)(unsafe.Pointer(&headers)) // vet accepts no (*programHeader)(headers)
+	moved := uintptr(0)                                   // how far from where the program was linked
 	for _, h := range unsafe.Slice(first, number) {
-		begin := uintptr(h.Vaddr) + moved
-		switch elf.ProgType(h.Type) {
-		case elf.PT_PHDR: // comes first
-			moved = headers - uintptr(h.Vaddr)
-		case elf.PT_LOAD:
+		begin := uintptr(h.address) + moved
+		switch h.kind {
+		case ptPhdr:
+			moved = headers - uintptr(h.address)
+		case ptLoad:
 			if program.end == 0 {
 				program.begin = begin
 			}
-			program.end = begin + uintptr(h.Memsz)
+			program.end = begin + uintptr(h.inMemory)
 		}
 	}
 }

@@ -26,7 +26,7 @@ var (
 	sameDirectory bool                    // the directory of this child's parent at Fork is the one in which the first process started
 	parentsDir    = -1                    // otherwise, a descriptor of it
 	noFork        error                   // why Fork is not possible
-	auxv          = map[uintptr]uintptr{} // the auxiliary vector, see getauxval(3)
+	auxv          [][2]uintptr            // the auxiliary vector
 )
 
 // The entries of the auxiliary vector that count here.
@@ -44,18 +44,16 @@ func init() {
 	runtime.LockOSThread()
 	messages.Store(2)
 	mainOn.Store(-1)
-	vector, _ := unix.Auxv()
-	for _, entry := range vector {
-		auxv[entry[0]] = entry[1]
-	}
-	findProgram(auxv[atPhdr], auxv[atPhnum])
+	auxv, _ = unix.Auxv()
+	findProgram(getauxval(atPhdr), getauxval(atPhnum))
 	text := handedOver(environ)
 	if text == "" && executedFile() == self { // a package that was initialized before may have cleared the environment
 		original, _ := readFile("/proc/self/environ")
 		text = handedOver(strings.Split(string(original), "\x00"))
 	}
 	environ = withoutForkVars(environ)
-	secure := auxv[atSecure] != 0 || auxv[atUID] != auxv[atUID+1] || auxv[atUID+2] != auxv[atUID+3]
+	otherUser := getauxval(atUID) != getauxval(atUID+1) || getauxval(atUID+2) != getauxval(atUID+3)
+	secure := getauxval(atSecure) != 0 || otherUser
 	switch {
 	case secure: // anybody may have written the text
 		becomeFirst()
@@ -68,6 +66,16 @@ func init() {
 	}
 }
 
+// getauxval returns an entry of the auxiliary vector, or 0 if there is none, see getauxval(3).
+func getauxval(kind uintptr) uintptr {
+	for _, entry := range auxv {
+		if entry[0] == kind {
+			return entry[1]
+		}
+	}
+	return 0
+}
+
 // errPrivileged is the error of Fork in a program whose child could not trust its environment.
 var errPrivileged = errors.New("a program that has the privileges of another user cannot execute itself again")
 
@@ -76,7 +84,7 @@ const self = "/proc/self/exe"
 
 // executedFile returns the name by which this program was executed.
 func executedFile() string {
-	name := auxv[atExecfn]
+	name := getauxval(atExecfn)
 	if name == 0 {
 		return ""
 	}

@@ -94,8 +94,9 @@ func asTexter(pointer any) (t texter, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	for _, field := range reflect.VisibleFields(reflect.TypeOf(pointer).Elem()) {
-		if field.Anonymous {
+	own := reflect.TypeOf(pointer).Elem()
+	for i := range own.NumField() {
+		if own.Field(i).Anonymous {
 			return nil, false
 		}
 	}
