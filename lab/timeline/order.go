@@ -34,7 +34,7 @@ func (t *timeline) sequence() []*event {
 		o.wire = append(o.wire, &line{events: c.client.sent}, &line{events: c.server.sent})
 	}
 	for _, p := range t.fromLeft() {
-		o.processes = append(o.processes, &line{events: p.events})
+		o.processes = append(o.processes, p.lines()...)
 	}
 	for l := o.next(); l != nil; l = o.next() {
 		e := l.head()
@@ -43,6 +43,21 @@ func (t *timeline) sequence() []*event {
 		o.list = append(o.list, e)
 	}
 	return o.list
+}
+
+// lines returns the chains of a process's events. A signal that is ignored interrupts nothing, so
+// it may come before or after any other event of its process, and is a line of its own.
+func (proc *process) lines() []*line {
+	main := &line{}
+	lines := []*line{main}
+	for _, e := range proc.events {
+		if e.signal != nil && e.ignored {
+			lines = append(lines, &line{events: []*event{e}})
+		} else {
+			main.events = append(main.events, e)
+		}
+	}
+	return lines
 }
 
 // A step is an event with its text, or a call that begins and returns before anything else happens.

@@ -37,6 +37,7 @@ type event struct {
 	slow    bool   // the call begins here, and ends at another event
 	signal  *signal
 	handled bool // the signal has a handler
+	ignored bool // the signal does nothing
 	killed  bool // the end of a process that SIGKILL has ended
 	segment *segment
 	socket  *socket // on which the call was made

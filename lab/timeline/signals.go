@@ -101,10 +101,13 @@ func (proc *process) gets(s *signal) {
 		return
 	}
 	e := &event{at: s.at, process: proc, signal: s, handled: a.caught, text: s.name}
+	what := defaults[s.name]
 	if a.ignored {
-		e.text += ": ignored"
-	} else if what := defaults[s.name]; what != "" && !a.caught {
+		what = "ignored"
+	}
+	if what != "" && !a.caught {
 		e.text += ": " + what
+		e.ignored = what == "ignored"
 	}
 	if a.caught {
 		proc.caught = s.at

@@ -15,8 +15,8 @@ import (
 var update = flag.Bool("update", false, "write the pictures in testdata anew")
 
 // records are of real runs: tcpserv04 and tcpcli01, in Go and in C; tcpserv02, which EINTR ends;
-// a server's host that crashes.
-var records = []string{"go", "c", "eintr", "thread", "reset", "poll", "lost"}
+// a server's host that crashes; tcpserv01, which ignores that its child has ended.
+var records = []string{"go", "c", "eintr", "thread", "reset", "poll", "lost", "ignored"}
 
 func loadRecord(t testing.TB, name string) *timeline {
 	t.Helper()
@@ -84,6 +84,26 @@ func TestOrder(t *testing.T) {
 	got := late.steps()
 	if !slices.EqualFunc(want, got, func(a, b step) bool { return a.text == b.text }) {
 		t.Errorf("the order of events depends on their times: %v, %v", want, got)
+	}
+}
+
+// A signal that is ignored has the same place, whatever its process does when it arrives.
+func TestIgnoredSignal(t *testing.T) {
+	want := loadRecord(t, "ignored").steps()
+	early := loadRecord(t, "ignored")
+	moved := false
+	for _, p := range early.processes {
+		i := slices.IndexFunc(p.events, func(e *event) bool { return e.text == "SIGCHLD: ignored" })
+		fork := slices.IndexFunc(p.events, func(e *event) bool { return strings.HasPrefix(e.text, "fork()") })
+		if i > fork && fork >= 0 {
+			e := p.events[i]
+			p.events = slices.Insert(slices.Delete(p.events, i, i+1), fork+1, e)
+			moved = true
+		}
+	}
+	got := early.steps()
+	if !moved || !slices.EqualFunc(want, got, func(a, b step) bool { return a.text == b.text }) {
+		t.Errorf("the order depends on when SIGCHLD arrives: %v, %v", want, got)
 	}
 }
 

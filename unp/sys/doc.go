@@ -78,9 +78,10 @@
 // # Limits
 //
 //   - Only main can fork, because a child cannot retrace a handler or another goroutine. Until
-//     a child's main has reached Fork, the child's goroutines must not make a call that
-//     returns more than success or failure, such as Socket; if one does, the child exits with
-//     a message. A call that only succeeds or fails, such as Listen, does nothing there.
+//     a child's main has reached Fork, the child's goroutines must not make a call that always
+//     has a line on main's path, such as Socket, Bind or Nanosleep: the child exits with a
+//     message. A call that has a line only if it fails, such as Listen or Write, does nothing
+//     there and reports success.
 //   - The path must fit into the environment that execve(2) accepts, as a rule 2 MB, which is
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
 //     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
@@ -140,11 +141,12 @@
 //     and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and exec drops
 //     them. [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for
 //     main's thread only.
-//   - A signal that is sent to a new child waits until the child has reached its Fork.
-//     SIGTSTP, SIGTTIN and SIGTTOU stop it, even if main catches them. The other
-//     exceptions are SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM, and the signals of faults,
-//     such as SIGSEGV: the runtime unblocks them, so they end the child unless they are
-//     ignored, some with a stack trace. SIGCONT, SIGURG, SIGPIPE and SIGXFSZ may be lost.
+//   - A signal that is sent to a new child waits until the child has reached its Fork, with
+//     these exceptions. SIGTSTP, SIGTTIN and SIGTTOU stop the child: immediately if they are at
+//     their default, at its Fork if main catches them. SIGHUP, SIGINT, SIGQUIT, SIGABRT and
+//     SIGTERM, and the signals of faults, such as SIGSEGV, end the child unless they are
+//     ignored, some with a stack trace, because the runtime unblocks them. SIGCONT, SIGURG,
+//     SIGPIPE and SIGXFSZ may be lost.
 //   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the
 //     child's own first Fork. A child's threads other than main's block most signals, so a program
 //     that a goroutine of the child executes starts with most signals blocked.

@@ -43,8 +43,9 @@ func keep(at place, pointers []any) {
 	kept.vars[at] = vars
 }
 
-// keptValues returns the values of all kept variables. Those that have not changed since
-// before share the text of before.
+// keptValues returns the values of all kept variables. The
+// parameter before has the values at the step before; those that are still the same share its
+// text.
 func keptValues(before []keptValue) ([]keptValue, error) {
 	var values []keptValue
 	for _, at := range kept.places {

@@ -12,9 +12,9 @@ import "reflect"
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno, an
 // array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or structs,
 // of up to 256 KB. With anything else Once prints a message and exits. do may call anything in
-// this package except Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either,
-// and must use all that it reads with unp.Readline or unp.Fgets. The child does not get what do
-// stores in main's variables.
+// this package except Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either. If
+// it reads with unp.Readline or unp.Fgets, it must read until nothing is left of what they have
+// read ahead. The child does not get what do stores in main's variables.
 func Once[T any](do func() T) (v T) {
 	once("Once", func() { v = do() }, &v)
 	return v
