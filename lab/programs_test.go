@@ -42,15 +42,24 @@ func TestDiffering(t *testing.T)    { testTheme(t, "differing") }
 func TestLimits(t *testing.T)       { testTheme(t, "limits") }
 func TestDifferences(t *testing.T)  { testTheme(t, "differences") }
 
-// testTheme runs the programs of a file of testdata/forks, in their order.
+// testTheme runs the programs of a file of testdata/forks, in their order; under -short, every
+// second one.
 func testTheme(t *testing.T, theme string) {
 	if !onOwnHost(t) {
 		return
 	}
+	n := 0
 	for _, p := range listed(t) {
-		if p.Theme == theme && p.Prints.Test == "" {
-			t.Run(p.Name, p.test)
+		if p.Theme != theme || p.Prints.Test != "" {
+			continue
 		}
+		n++
+		t.Run(p.Name, func(t *testing.T) {
+			if n%2 == 0 {
+				takesLong(t, "it is every second program of "+theme)
+			}
+			p.test(t)
+		})
 	}
 }
 

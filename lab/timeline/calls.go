@@ -15,7 +15,7 @@ var (
 	// slowCalls may block.
 	slowCalls = []string{"accept", "accept4", "connect", "read", "readv", "recvfrom", "recvmsg", "wait4", "waitid", "poll", "ppoll",
 		"select", "pselect6", "clock_nanosleep", "pause", "rt_sigsuspend"}
-	// names are those that the manual's section 3 or the book has for a call.
+	// names has, for calls that the kernel knows by another name, those by which a listing calls them.
 	names = map[string]string{"clone": "fork", "clone3": "fork", "vfork": "fork", "rt_sigsuspend": "sigsuspend",
 		"recvfrom": "recv", "sendto": "send", "wait4": "waitpid", "ppoll": "poll", "pselect6": "select"}
 )

@@ -42,7 +42,7 @@ func (a action) text(signal string) string {
 	return "sigaction(" + signal + ", SIG_DFL)"
 }
 
-// runtimeSignal tells whether Go's runtime or unp handles a signal for itself.
+// runtimeSignal tells whether Go's runtime or package sys handles a signal for itself.
 func runtimeSignal(name string) bool {
 	return name == "SIGURG" || name == "SIGPROF" || strings.HasPrefix(name, "SIGRT")
 }

@@ -51,7 +51,8 @@ var signals struct {
 	runtimeAction ksigaction      // how the runtime catches any signal
 }
 
-// changed is broadcast when running, blocked or held have changed.
+// changed is broadcast when running, blocked or held have changed, or a pending signal has been
+// dropped.
 var changed = sync.NewCond(&signals)
 
 var (

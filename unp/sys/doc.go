@@ -88,14 +88,15 @@
 //     are closed, main has used all that it has read, and later rounds have made the same
 //     calls. Between two Accepts, and before the first, main may read at most 64 KB, and in at
 //     most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as calls that read.
-//     Beyond these bounds, any loop's rounds in which Select, Pselect, Poll or a call that
-//     reads found nothing are forgotten too. If that is not enough, Fork fails until the round
-//     that has read so much is forgotten.
+//     Beyond these bounds, any loop's rounds in which Select, Pselect or Poll timed out, or a
+//     call that reads failed, with EAGAIN for example, are forgotten too; those that reached the
+//     end of a file are not. If that is not enough, Fork fails until the round that has read so
+//     much is forgotten.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. This applies not only to a server's endless
 //     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
-//     Fork, and, beyond the bounds of what main may read, to any round in which a loop has found
-//     nothing to read.
+//     Fork, and, beyond the bounds of what main may read, to any loop's rounds in which reading
+//     failed or waiting timed out.
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.

@@ -45,7 +45,8 @@ func ExampleOnce() {
 	// Output: the child has the same number: true
 }
 
-// A loop counts, and a child has the count as its parent left it.
+// A loop counts, and a child has the count as its parent left it. In a loop around Accept or
+// Recvfrom, whose rounds are forgotten, it would not without Keep.
 func ExampleKeep() {
 	var stat unix.WaitStatus
 

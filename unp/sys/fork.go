@@ -170,7 +170,8 @@ func occupyStandard() (taken []int) {
 // earlySignals are those that a new child holds back until its main has arrived: what its parent
 // blocks, catches or ignores, because exec sets handlers to the default, and what ends a process
 // by default, because the runtime catches it at first. The other threads of the child block
-// these signals for good, so those that a thread's own call raises are not among them.
+// these signals for good, so those that a thread's own call raises are among them only if the
+// parent blocks, catches or ignores them.
 func (h *heritage) earlySignals() uint64 {
 	const stops = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
 	const raised = 1<<(unix.SIGPIPE-1) | 1<<(unix.SIGXFSZ-1)

@@ -200,11 +200,12 @@ func forgetIdleRounds() bool {
 // withoutFinishedRounds deletes finished rounds of loops.
 //
 // A round begins with a call and ends before main makes the same call again, if an accept or,
-// with idleToo, an idle step is between the two. (A loop within the round may make the call
-// several times before.) It is finished if all the descriptors that it has opened are closed and
-// if, both before it and after it, main had used all that it had read. A finished round is
-// deleted if each of its steps has been made again, from the same place, later: so every
-// variable that a call sets has its last value in the child.
+// with idleToo, a step that was idle or found input is between the two. (A loop within the round
+// may make the call several times before.) It is finished if all the descriptors that it has
+// opened are closed and if, both before it and after it, main had used all that it had read. A
+// finished round is deleted if each of its steps has been made again, from the same place, later:
+// so every variable that a call sets has its last value in the child. The exceptions are in
+// mustStay.
 func withoutFinishedRounds(steps []*step, idleToo bool) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {

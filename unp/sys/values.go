@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The values that a child is given, as text: numbers and the numbers of errors in decimal, true,
+// The values that a child is given, as text: integers and the numbers of errors in decimal, true,
 // false, nil, a text of its own for a texter, and everything else quoted.
 
 // maxValue is the maximum size of a value that a child can be given, in bytes.
