@@ -122,8 +122,8 @@
 //     to the saved one. Fork fails in a program that was started with the privileges of another
 //     user (set-user-ID, for example) or has them at the time, because its child could not trust
 //     its environment.
-//   - Do not close all descriptors in a loop, as daemons do: the runtime's own are among them,
-//     and the program ends with a fatal error. Close only those that the program has opened.
+//   - Do not close all descriptors in a loop, as daemons do: if the runtime's own are among them,
+//     the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime uses descriptors 3 and 4 for itself, unless your
 //     go.mod has the two godebug lines that this module's has, or package main has
 //     //go:debug containermaxprocs=0 and //go:debug updatemaxprocs=0.
@@ -145,9 +145,12 @@
 //   - A signal that is sent to a new child waits until the child has reached its Fork, with
 //     these exceptions. SIGTSTP, SIGTTIN and SIGTTOU stop the child: immediately if they are at
 //     their default, at its Fork if main catches them. SIGHUP, SIGINT, SIGQUIT, SIGABRT and
-//     SIGTERM, and the signals of faults, such as SIGSEGV, end the child unless they are
-//     ignored, some with a stack trace, because the runtime unblocks them. SIGCONT, SIGURG,
-//     SIGPIPE and SIGXFSZ may be lost.
+//     SIGTERM, and SIGTRAP, SIGSYS and the signals of faults, such as SIGSEGV, end the child,
+//     some with a stack trace, because the runtime unblocks them. That is so even if main
+//     ignores them; only SIGHUP and SIGINT do nothing if they were ignored when the first
+//     process started. SIGCONT, SIGURG, SIGPIPE and SIGXFSZ may be lost.
+//   - A program that package os/exec starts has the signals at their defaults that main ignores;
+//     one that [Exec] starts ignores them, as in C.
 //   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the
 //     child's own first Fork. A child's threads other than main's block most signals, so a program
 //     that a goroutine of the child executes starts with most signals blocked.

@@ -33,9 +33,13 @@ func inProgram(address uintptr) bool { return program.begin <= address && addres
 // A programHeader is an Elf64_Phdr, see elf(5). Package debug/elf has one too, but a child would
 // have to initialize all the packages that it imports.
 type programHeader struct {
-	kind, flags                                 uint32
-	offset, address, physical, inFile, inMemory uint64
-	align                                       uint64
+	kind     uint32
+	_        uint32
+	_        uint64
+	address  uint64
+	_        [2]uint64
+	inMemory uint64 // bytes
+	_        uint64
 }
 
 // The kinds of program headers that count here.
