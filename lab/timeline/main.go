@@ -108,8 +108,7 @@ func (t *timeline) live(proc string) (notes []string, err error) {
 	return notes, nil
 }
 
-// waits tells whether the last that is known of a process is that it waits, in a call or because
-// it has been stopped.
+// waits tells whether the last that is known of a process is that it waits in a call.
 func (p *process) waits() bool {
 	begun := 0
 	for _, e := range p.events {
