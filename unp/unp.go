@@ -6,8 +6,8 @@
 // bind. If that call fails, the wrapper prints the message of the C wrapper, a colon and the
 // error's text on standard error, and exits with status 1. Accept and Fgets try again after
 // some errors, as their comments say; Readline, Readn and Writen continue after EINTR, as in
-// C. Fputs does too, whereas C's fputs fails. InetPton's message has no colon and no error text, and Listen's message
-// about LISTENQ has no error text.
+// C. Fputs does too, whereas C's fputs fails. InetPton's message has no colon and no error text,
+// and Listen's message about LISTENQ has no error text.
 //
 // What C gets from the system's own headers, such as accept and struct sockaddr_in, is in
 // package sys.
