@@ -233,8 +233,9 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// An RST is left out if it only answers a duplicate that arrives when both ends have closed.
-func TestLateReset(t *testing.T) {
+// An RST is left out if it only answers a duplicate that arrives when both ends have closed, and
+// so is a FIN that a host has sent itself twice. The ACK of its second arrival is drawn.
+func TestLateSegments(t *testing.T) {
 	const client, server = "127.0.0.1:40000", "127.0.0.1:9877"
 	packets := []*packet{
 		{at: 1, from: client, to: server, flags: "S", seq: 100},
@@ -245,22 +246,40 @@ func TestLateReset(t *testing.T) {
 		{at: 6, from: client, to: server, flags: ".", seq: 102, ack: 502},
 		{at: 7, from: server, to: client, flags: "R", seq: 502},
 	}
+	again := *packets[4]
+	again.at, again.id = 6, 1
 	for _, c := range []struct {
-		packets []*packet
-		want    string
+		name       string
+		packets    []*packet
+		loop       bool
+		wantClient string
+		wantServer string
 	}{
-		{packets, "SYN ACK, FIN ACK"},
-		{append(packets[:4:4], packets[6]), "SYN ACK, RST"},
+		{"RST when both have closed", packets, true, "SYN, ACK, FIN ACK, ACK", "SYN ACK, FIN ACK"},
+		{"RST before", append(packets[:4:4], packets[6]), true, "SYN, ACK, FIN ACK", "SYN ACK, RST"},
+		{"FIN again", append(packets[:5:5], &again, packets[5]), true, "SYN, ACK, FIN ACK, ACK", "SYN ACK, FIN ACK"},
+		{"FIN again between two hosts", append(packets[:5:5], &again, packets[5]), false, "SYN, ACK, FIN ACK, ACK", "SYN ACK, FIN ACK, FIN ACK again"},
 	} {
+		var own []*packet
 		for _, p := range c.packets {
-			p.loop = true
+			p := *p
+			p.loop, p.out = c.loop, !c.loop
+			own = append(own, &p)
 		}
-		var texts []string
-		for _, ev := range connections(c.packets)[0].server.sent {
-			texts = append(texts, ev.segment.text())
+		connection := connections(own)[0]
+		if got := texts(connection.client); got != c.wantClient {
+			t.Errorf("%s: the client sends %s, want %s", c.name, got, c.wantClient)
 		}
-		if got := strings.Join(texts, ", "); got != c.want {
-			t.Errorf("the server sends %s, want %s", got, c.want)
+		if got := texts(connection.server); got != c.wantServer {
+			t.Errorf("%s: the server sends %s, want %s", c.name, got, c.wantServer)
 		}
 	}
+}
+
+func texts(e *end) string {
+	var list []string
+	for _, ev := range e.sent {
+		list = append(list, ev.segment.text())
+	}
+	return strings.Join(list, ", ")
 }

@@ -156,7 +156,8 @@ func (e *end) sends(s *segment) {
 }
 
 // dropAcks leaves out the segments that only acknowledge, but for the third of the handshake
-// and those of a close. It also leaves out an RST that comes too late.
+// and those of a close. It also leaves out an RST that comes too late, and a FIN that a host has
+// sent itself again: the kernel may drop the first one if both ends close at the same moment.
 func (e *end) dropAcks() {
 	established, closed := !e.client, false
 	e.sent = slices.DeleteFunc(e.sent, func(ev *event) bool {
@@ -167,6 +168,9 @@ func (e *end) dropAcks() {
 		closed = closed || last
 		if s.rst {
 			return e.isClosed(s.at)
+		}
+		if s.again && s.fin && s.length == 0 && s.loop {
+			return true
 		}
 		return !s.syn && !s.fin && s.length == 0 && !third && (!last || e.byChance(s))
 	})
