@@ -2,8 +2,8 @@ module tcpcliserv
 
 go 1.25.0
 
-// The Go runtime would keep two files open to follow the processor limits of its
-// cgroup. With these settings it does not, and the listening socket is descriptor
+// The Go runtime may keep one or two files open to follow the processor limits of
+// its cgroup. With these settings it does not, and the listening socket is descriptor
 // 3, as in C.
 godebug (
 	containermaxprocs=0

@@ -26,7 +26,7 @@ type call struct {
 	accepts bool // it waits for a client
 	bytes   int  // how many it has read
 	reads   bool // it is one of those of which the path keeps only so many, see maxReads
-	skips   bool // a child on its way does nothing, unless the parent's call has failed or stores
+	skips   bool // it is made through skipped
 	stores  bool // it has stored what the child needs, so it is replayed even if it succeeds
 }
 
@@ -147,8 +147,9 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 	return n, err
 }
 
-// skipped makes a call that only does something. If the call succeeds, skipped returns
-// success, and the path does not need the call; if it fails or stores, the call is replayed.
+// skipped makes a call that only does something. If the call succeeds, skipped returns success,
+// and as a rule the path does not need the call. If it fails or stores, or if a handler may have
+// changed a kept variable since the last step, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error), out ...any) (int, error) {
 	c.skips = true
 	if path.beyond.Load() && undisturbed() { // if all goes well, nobody needs main's place: that saves time

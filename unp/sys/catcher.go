@@ -22,8 +22,8 @@ import (
 // goroutine, the signal's catcher. The catcher calls the handler, on a thread of its own, where
 // even what is unsafe in C, such as printf, is safe. Before and after each system call that
 // main makes through this package, main waits for the handlers of the signals that have
-// arrived. So main stands still while a handler runs, as in C, where the handler interrupts
-// main.
+// arrived. So none of these calls begins or returns while a handler runs, as in C, where the handler
+// interrupts main. Between its calls main does not wait.
 
 // A catcher calls the handler of one signal. A signal that has no handler may be caught too,
 // while it is held back; all such signals have one goroutine, see catchOthers.

@@ -86,8 +86,8 @@
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
 //     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
 //     are closed, main has used all that it has read, and later rounds have made the same
-//     calls. Between two Accepts, and before the first, main may read at most 64 KB, and in at
-//     most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as calls that read.
+//     calls. Between two of these calls, and before the first, main may read at most 64 KB, and
+//     in at most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as calls that read.
 //     Beyond these bounds, any loop's rounds in which Select, Pselect or Poll timed out, or a
 //     call that reads failed, with EAGAIN for example, are forgotten too; those that reached the
 //     end of a file are not. If that is not enough, Fork fails until the round that has read so
@@ -124,8 +124,8 @@
 //     its environment.
 //   - Do not close all descriptors in a loop, as daemons do: if the runtime's own are among them,
 //     the program ends with a fatal error. Close only those that the program has opened.
-//   - In a module of your own, the runtime uses descriptors 3 and 4 for itself, unless your
-//     go.mod has the two godebug lines that this module's has, or package main has
+//   - In a module of your own, the runtime may use descriptor 3, or 3 and 4, for itself, unless
+//     your go.mod has the two godebug lines that this module's has, or package main has
 //     //go:debug containermaxprocs=0 and //go:debug updatemaxprocs=0.
 //
 // # Limits of signals
@@ -142,13 +142,13 @@
 //     and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and exec drops
 //     them. [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for
 //     main's thread only.
-//   - A signal that is sent to a new child waits until the child has reached its Fork, with
-//     these exceptions. SIGTSTP, SIGTTIN and SIGTTOU stop the child: immediately if they are at
-//     their default, at its Fork if main catches them. SIGHUP, SIGINT, SIGQUIT, SIGABRT and
-//     SIGTERM, and SIGTRAP, SIGSYS and the signals of faults, such as SIGSEGV, end the child,
-//     some with a stack trace, because the runtime unblocks them. That is so even if main
-//     ignores them; only SIGHUP and SIGINT do nothing if they were ignored when the first
-//     process started. SIGCONT, SIGURG, SIGPIPE and SIGXFSZ may be lost.
+//   - A signal that is sent to a new child waits until the child has reached its Fork. But the
+//     runtime unblocks SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGTERM, SIGTRAP, SIGSTKFLT, SIGSYS and
+//     the signals of faults, such as SIGSEGV, and these end the child, some with a stack trace.
+//     If main catches, ignores or blocks one of them, or SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT or
+//     SIGURG, Fork therefore returns only when the child has reached its Fork. Then only a
+//     signal from somewhere else, such as the terminal, can still arrive too early, and end or
+//     stop the child, or be lost. SIGPIPE and SIGXFSZ may always be lost.
 //   - A program that package os/exec starts has the signals at their defaults that main ignores;
 //     one that [Exec] starts ignores them, as in C.
 //   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the

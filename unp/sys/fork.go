@@ -18,8 +18,9 @@ import (
 // (golang.org/issue/227), so Fork executes the program again. The child runs main from the top
 // and retraces the path that its parent took, up to the fork.
 //
-// The path is a list of steps. A step is a call that main has made through replayed, or through
-// skipped without success, with its place in the program and what it returned. The child's main
+// The path is a list of steps. A step is a call that main has made, with its place in the program
+// and what it returned. A call that main makes through skipped is a step only if it has failed
+// or stored something, or if a handler may have changed a kept variable. The child's main
 // makes the same calls, and each returns what its step holds: a descriptor, for example, which
 // exec has kept at the same number. The other calls that main makes through skipped do nothing,
 // because the parent has made them. The last step is the fork that made this process. It returns
@@ -33,7 +34,7 @@ import (
 // The child is this program, executed again: see the package comment. If the child's main
 // makes a call other than the next one on the path, the child prints a message that names
 // both, and exits. Fork costs about as much as executing a Go program. It needs /proc,
-// /dev/null and two free descriptors.
+// /dev/null and two free descriptors, or four if it waits for the child (see Limits of signals).
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()
@@ -115,6 +116,10 @@ func execute() (int, error) {
 	}
 	h.actions = actions()
 	h.environment = originalEnvironment()
+	awaitArrival, err := h.prepareArrival()
+	if err != nil {
+		return -1, err
+	}
 	sigmask(unix.SIG_SETMASK, h.earlySignals())
 	defer sigmask(unix.SIG_SETMASK, h.blocked)
 	pendingBefore := signals.catchers[unix.SIGCHLD].isPending()
@@ -122,7 +127,39 @@ func execute() (int, error) {
 	if err != nil && !pendingBefore {
 		dropFailedChild()
 	}
+	awaitArrival()
 	return pid, err
+}
+
+// prepareArrival gives a child to which a signal may be sent too early one end of a socket pair.
+// The function that it returns waits until the child has arrived, and says so there, or has
+// ended; for any other child that function does nothing.
+func (h *heritage) prepareArrival() (await func(), err error) {
+	h.arrival = 0
+	if h.signals()&unheld == 0 {
+		return func() {}, nil
+	}
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	h.arrival = aside(ends[1])
+	unix.Close(ends[1])
+	if h.arrival < 0 {
+		unix.Close(ends[0])
+		return nil, unix.EMFILE
+	}
+	unix.FcntlInt(uintptr(h.arrival), unix.F_SETFD, 0)
+	return func() {
+		unix.Close(h.arrival)
+		for {
+			_, err := unix.Read(ends[0], make([]byte, 1))
+			if err != unix.EINTR {
+				break
+			}
+		}
+		unix.Close(ends[0])
+	}, nil
 }
 
 // originalEnvironment returns the environment in which the first process started, or nil if it
@@ -167,13 +204,20 @@ func occupyStandard() (taken []int) {
 	}
 }
 
+// unheld are the signals that a new child cannot hold back until its main has arrived, because
+// its runtime unblocks them, or needs them, or because they stop or resume it.
+const unheld = needed | 1<<(unix.SIGHUP-1) | 1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGILL-1) |
+	1<<(unix.SIGTRAP-1) | 1<<(unix.SIGABRT-1) | 1<<(unix.SIGTERM-1) | 1<<(unix.SIGSTKFLT-1) | 1<<(unix.SIGSYS-1) |
+	stops | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGURG-1)
+
+const stops = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
+
 // earlySignals are those that a new child holds back until its main has arrived: what its parent
 // blocks, catches or ignores, because exec sets handlers to the default, and what ends a process
 // by default, because the runtime catches it at first. The other threads of the child block
 // these signals for good, so those that a thread's own call raises are among them only if the
 // parent blocks, catches or ignores them.
 func (h *heritage) earlySignals() uint64 {
-	const stops = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
 	const raised = 1<<(unix.SIGPIPE-1) | 1<<(unix.SIGXFSZ-1)
 	return h.signals() | ^uint64(needed|reserved|ignoredByDefault|stops|raised)
 }

@@ -29,6 +29,7 @@ type heritage struct {
 	ignored     uint64   // the signals that it found ignored
 	blocked     uint64   // the signals that main blocks
 	closed      uint64   // the standard descriptors that are closed: 1 << fd
+	arrival     int      // the descriptor on which the parent waits for the child's arrival, or 0
 	actions     []action // what the parent does about signals
 	environment []string // in which the first process started; nil if it has not changed since
 }
@@ -63,6 +64,9 @@ var errForged = errors.New("not what Fork hands to its child")
 // handOver returns the environment of a child: the current one, with the path added.
 func handOver(h heritage, steps []*step) []string {
 	b := fmt.Appendf(nil, "name %q\ndirectory %q\nignored %x\nblocked %x\nclosed %x\n", h.name, h.directory, h.ignored, h.blocked, h.closed)
+	if h.arrival != 0 {
+		b = fmt.Appendf(b, "arrival %d\n", h.arrival)
+	}
 	for _, a := range h.actions {
 		b = a.appendLine(b)
 	}
@@ -149,6 +153,10 @@ func (h *heritage) setText(text string) (others string, err error) {
 	s.literal("\nclosed ")
 	h.closed = s.hex()
 	s.literal("\n")
+	if s.has("arrival ") {
+		h.arrival = s.integer()
+		s.literal("\n")
+	}
 	for s.has("signal ") {
 		h.actions = append(h.actions, s.action())
 	}

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var family1 = heritage{name: "a \"name\"\n", directory: "/with space", ignored: 0x4001, blocked: 1 << 63, closed: 5, actions: []action{
+var family1 = heritage{name: "a \"name\"\n", directory: "/with space", ignored: 0x4001, blocked: 1 << 63, closed: 5, arrival: 58, actions: []action{
 	{signo: 17, handler: 0x1a6530, flags: SA_RESTART},
 	{signo: 10, handler: 1<<64 - 9, closure: true, mask: 1 << 63},
 }}

@@ -122,6 +122,9 @@ func becomeChild(text string) {
 	path.ahead = steps
 	path.retracing.Store(true)
 	signals.off = true
+	if h.arrival != 0 {
+		unix.CloseOnExec(h.arrival)
+	}
 	atDefault(h.ignored, h.signals())
 	if h.environment != nil {
 		setEnvironment(h.environment)
@@ -245,6 +248,10 @@ func arrive() {
 	takeActions(inherited.actions)
 	path.retracing.Store(false)
 	startCatchers(inherited.signals() &^ needed)
+	if inherited.arrival != 0 {
+		unix.Send(inherited.arrival, []byte{0}, unix.MSG_NOSIGNAL) // the parent may have ended
+		unix.Close(inherited.arrival)
+	}
 	name, _ := unix.BytePtrFromString(inherited.name)
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
 	sigmask(unix.SIG_SETMASK, inherited.blocked)

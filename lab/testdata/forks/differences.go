@@ -161,25 +161,6 @@ var _ = register("SIGCHLD", prints{Stdout: "slept\n", Status: 128 + 9}, func() {
 	sys.Sleep(100)
 })
 
-var _ = register("terminated at once", prints{Stdout: "true\n"}, func() { // a child that would catch it; C: false
-	ended := 0
-	unp.Signal(unix.SIGTERM, func(unix.Signal) { os.Exit(0) })
-	for range 20 {
-		pid := unp.Fork()
-		if pid == 0 {
-			for {
-				sys.Sleep(1)
-			}
-		}
-		unix.Kill(pid, unix.SIGTERM)
-		var stat unix.WaitStatus
-		if unix.Wait4(pid, &stat, 0, nil); stat.Signaled() && stat.Signal() == unix.SIGTERM {
-			ended++
-		}
-	}
-	fmt.Println(ended > 0)
-})
-
 var _ = register("files", prints{Under: []string{"prlimit", "--nofile=64:256"}, Stdout: "true 256\n"}, func() { // the limit on their number; C: false 256
 	var limit unix.Rlimit
 	unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)

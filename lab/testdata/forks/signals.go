@@ -70,6 +70,73 @@ func blockAndUnblock() {
 	unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
 }
 
+// unheld are the signals that the Go runtime keeps no new process from getting.
+var unheld = []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGTERM,
+	unix.SIGSTKFLT, unix.SIGSYS, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGCONT, unix.SIGURG}
+
+var _ = register("caught at once", prints{Stdout: "caught\n"}, func() { // by a new child
+	handler := func(unix.Signal) { os.Exit(3) }
+	for _, signo := range append(unheld, unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE) {
+		unp.Signal(signo, handler)
+		sentAtOnce(signo, 3, func() { sys.Sleep(100) })
+		unp.Signal(signo, sys.SIG_DFL)
+	}
+	fmt.Println("caught")
+})
+
+var _ = register("ignored at once", prints{Stdout: "ignored\n"}, func() { // likewise
+	for _, signo := range unheld {
+		unp.Signal(signo, sys.SIG_IGN)
+		sentAtOnce(signo, 3, func() {})
+		unp.Signal(signo, sys.SIG_DFL)
+	}
+	fmt.Println("ignored")
+})
+
+var _ = register("blocked at once", prints{Stdout: "blocked\n"}, func() { // likewise
+	status := 4 // too early
+	for _, signo := range unheld {
+		if signo == unix.SIGURG { // see "SIGURG"
+			continue
+		}
+		var set, old unix.Sigset_t
+		sys.Sigaddset(&set, signo)
+		unp.Signal(signo, func(unix.Signal) { os.Exit(status) })
+		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+		sentAtOnce(signo, 3, func() {
+			status = 3
+			unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+			os.Exit(5)
+		})
+		unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+		unp.Signal(signo, sys.SIG_DFL)
+	}
+	fmt.Println("blocked")
+})
+
+// sentAtOnce sends a signal to a new child, which calls do when the signal has been sent. It says
+// so if the child does not end with this status.
+func sentAtOnce(signo unix.Signal, status int, do func()) {
+	p := make([]int, 2)
+	sys.Pipe(p)
+	pid := unp.Fork()
+	if pid == 0 {
+		unp.Close(p[1])
+		sys.Read(p[0], make([]byte, 1))
+		do()
+		os.Exit(status)
+	}
+	unp.Close(p[0])
+	sys.Kill(pid, signo)
+	unp.Close(p[1])
+	var stat unix.WaitStatus
+	sys.Waitpid(pid, &stat, unix.WUNTRACED)
+	if stat.ExitStatus() != status {
+		fmt.Printf("a child that gets %v: %#x\n", signo, uint32(stat))
+		sys.Kill(pid, unix.SIGKILL)
+	}
+}
+
 var _ = register("no faults", prints{Stdout: "caught 11\ncaught 7\ncaught 8\n"}, func() { // the signals of faults, sent by a process
 	for _, signo := range []unix.Signal{unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE} {
 		unp.Signal(signo, func(signo unix.Signal) { fmt.Println("caught", int(signo)) })
