@@ -45,15 +45,22 @@ func ExampleOnce() {
 	// Output: the child has the same number: true
 }
 
-// A loop counts, and a child has the count as its parent left it. In a loop around Accept or
-// Recvfrom, whose rounds are forgotten, it would not without Keep.
+// A loop counts the datagrams that it receives, and a child has the count as its parent left it.
+// Without Keep the third child would exit with 2, because by then the first round is forgotten.
 func ExampleKeep() {
+	var from sys.SockaddrUn
 	var stat unix.WaitStatus
 
+	fd, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	buf := make([]byte, 4)
 	n := 0
-	for range 3 {
+	for n < 3 {
 		sys.Keep(&n)
+		sys.Send(fd[0], []byte("ping"), 0)
+		fromlen := sys.Sizeof(from)
+		sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
 		n++
+
 		pid, _ := sys.Fork()
 		if pid == 0 { // child process
 			os.Exit(n)

@@ -10,12 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The child of an example is this test program again. Its path leads through the examples
-// alone: other tests on its way would run twice.
+// The child of an example is this test program again. Its path leads through its parent's
+// examples alone: tests on its way would run twice.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if path.retracing.Load() {
-		flag.Set("test.run", "^Example")
+		skip := flag.Lookup("test.skip").Value.String()
+		if skip != "" {
+			skip += "|"
+		}
+		flag.Set("test.skip", skip+"^(Test|Fuzz|Benchmark)")
 		flag.Set("test.testlogfile", "") // go test reads its parent's
 	}
 	// Where SIGPIPE was ignored at the start, the runtime never passes it on. It has a
