@@ -18,7 +18,7 @@ import (
 // A call is a system call that a program makes.
 type call struct {
 	name string
-	args []any // as strace shows them, without what the call fills
+	args []any // in the style of strace, without what the call fills
 	does activity
 	fd   int   // the descriptor on which main may sleep, or -1
 	open []int // the descriptors that it has opened
@@ -368,7 +368,7 @@ func (c *call) fatalDiffers(at place, parentsLine, parentsCall string) {
 		"Something on main's way to Fork differs in the child: see sys.Once and sys.Keep.", childsLine, c, parentsLine, parentsCall)
 }
 
-// String returns the call as strace shows it.
+// String returns the call in the style of strace.
 func (c *call) String() string {
 	const usual = 64
 	var b strings.Builder
@@ -385,7 +385,7 @@ func (c *call) String() string {
 	return b.String()
 }
 
-// argument is an argument of a call as strace shows it. The usual ones are formatted without
+// argument is an argument of a call in the style of strace. The usual ones are formatted without
 // fmt, so that a child need not load that package's pages.
 func argument(arg any) string {
 	switch a := arg.(type) {

@@ -95,8 +95,8 @@
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. This applies not only to a server's endless
 //     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
-//     Fork, and, beyond the bounds of what main may read, to any loop's rounds in which reading
-//     failed or waiting timed out.
+//     Fork, and, beyond these bounds, to any loop's rounds in which reading failed or waiting
+//     timed out.
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.
@@ -154,9 +154,8 @@
 //   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the
 //     child's own first Fork. A child's threads other than main's block most signals, so a program
 //     that a goroutine of the child executes starts with most signals blocked.
-//   - The runtime unblocks SIGHUP, SIGINT, SIGQUIT, SIGABRT and SIGTERM if they were blocked
-//     when the program started; on threads other than main's, it unblocks some more. Under
-//     strace or a debugger, main's thread blocks SIGURG.
+//   - The runtime unblocks many of the signals that were blocked when the program started, SIGINT,
+//     SIGTERM and SIGCHLD among them. Under strace or a debugger, main's thread blocks SIGURG.
 //   - Signals that are unblocked together are handled in any order, as POSIX allows; Linux has a
 //     fixed one.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while

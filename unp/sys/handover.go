@@ -14,8 +14,8 @@ import (
 )
 
 // A child is given a text, in the environment variable UNP_FORK: first some lines about what
-// it inherits, then a line for each step of the path, with the step's place and the call as
-// strace would show it. What does not fit into one variable continues in UNP_FORK1, UNP_FORK2
+// it inherits, then a line for each step of the path, with the step's place and the call in
+// the style of strace. What does not fit into one variable continues in UNP_FORK1, UNP_FORK2
 // and so on.
 const forkVar = "UNP_FORK"
 

@@ -14,7 +14,7 @@ import (
 type step struct {
 	at     place
 	line   string // the file and the line of the call; if it is empty, at has them
-	call   string // its name and arguments, as strace shows them
+	call   string // its name and arguments, in the style of strace
 	result int    // a descriptor, a process id or another number, or -1
 	errno  unix.Errno
 	values string      // what it has stored in variables

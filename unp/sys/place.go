@@ -70,14 +70,15 @@ func findProgram(headers, number uintptr) {
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
 
-// stacks has the stack of each place where main has been, and lines the result of line for the
-// places that have been asked for it.
+// stacks has the stack of each place where main has been. lines has what line has returned for some
+// of them.
 var (
 	stacks = map[place][]uintptr{}
 	lines  = map[place]string{}
 )
 
-// here returns the place where main is calling the function that calls here, or nowhere.
+// here is called by a function of this package. It returns the place where main has called that
+// function, or nowhere.
 func here() place {
 	var few [64]uintptr
 	pcs := few[:runtime.Callers(3, few[:])]
