@@ -131,12 +131,12 @@ func execute() (int, error) {
 	return pid, err
 }
 
-// prepareArrival gives a child to which a signal may be sent too early one end of a socket pair.
-// The function that it returns waits until the child has arrived, and says so there, or has
-// ended; for any other child that function does nothing.
+// prepareArrival gives a child that may miss a signal one end of a socket pair. The function that
+// it returns waits until the child has arrived, and says so there, or has ended; for any other
+// child that function does nothing.
 func (h *heritage) prepareArrival() (await func(), err error) {
 	h.arrival = 0
-	if h.signals()&unheld == 0 {
+	if !h.mayMissSignal() {
 		return func() {}, nil
 	}
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -204,11 +204,27 @@ func occupyStandard() (taken []int) {
 	}
 }
 
+// mayMissSignal tells whether a signal that the parent catches, ignores or blocks may end or stop
+// a new child, or do nothing there. What the runtime has found ignored it leaves alone, and so
+// does exec.
+func (h *heritage) mayMissSignal() bool {
+	signals.Lock()
+	defer signals.Unlock()
+	set := h.signals() & unheld
+	for signo := range signalsIn(set & h.ignored) {
+		c := &signals.catchers[signo]
+		if c.act.ignores() && c.pending == nil {
+			set &^= bit(signo)
+		}
+	}
+	return set != 0
+}
+
 // unheld are the signals that a new child cannot hold back until its main has arrived, because
 // its runtime unblocks them, or needs them, or because they stop or resume it.
 const unheld = needed | 1<<(unix.SIGHUP-1) | 1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGILL-1) |
 	1<<(unix.SIGTRAP-1) | 1<<(unix.SIGABRT-1) | 1<<(unix.SIGTERM-1) | 1<<(unix.SIGSTKFLT-1) | 1<<(unix.SIGSYS-1) |
-	stops | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGURG-1)
+	stops | 1<<(unix.SIGCONT-1)
 
 const stops = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
 

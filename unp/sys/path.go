@@ -101,8 +101,8 @@ func noteOpener(s *step) {
 }
 
 // countRead counts a step that reads, and tells whether it is within the bound. Beyond the
-// bound, the path forgets the idle rounds of a server's loop and, if that is not enough, drops
-// what main has read since its last accept.
+// bound, the path forgets idle rounds. If that is not enough, the path does not have what main
+// reads from this step on until its next accept.
 func countRead(s *step) bool {
 	path.reads++
 	path.data += s.bytes
@@ -122,10 +122,6 @@ func countRead(s *step) bool {
 	}
 	if path.reads <= maxReads && path.data <= maxData {
 		return true
-	}
-	if !s.accepts {
-		rest := slices.DeleteFunc(path.taken[round:], func(s *step) bool { return s.reads })
-		path.taken = path.taken[:round+len(rest)]
 	}
 	path.beyond.Store(true)
 	return false

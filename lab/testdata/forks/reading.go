@@ -233,6 +233,36 @@ var _ = register("reads much in a finished round", prints{ // and opens a file t
 	}
 })
 
+var _ = register("too much in one round", prints{Stdout: "0 -1\n1 1\n2 2\n"}, func() { // after something that every child needs; C: 0 0
+	zeros, _ := sys.Open("/dev/zero", unix.O_RDONLY, 0)
+	buf := make([]byte, 70_000)
+	sys.Read(zeros, buf[:10])
+	fd, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	i := 0
+	for i < 3 {
+		sys.Keep(&i)
+		if i == 0 {
+			sys.Read(zeros, buf)
+		}
+		sys.Send(fd[0], nil, 0)
+		var from sys.SockaddrUn
+		fromlen := sys.Sizeof(from)
+		sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
+		status := -1
+		pid, err := sys.Fork()
+		if pid == 0 {
+			os.Exit(i)
+		}
+		if err == nil {
+			var stat unix.WaitStatus
+			sys.Waitpid(pid, &stat, 0)
+			status = stat.ExitStatus()
+		}
+		fmt.Println(i, status)
+		i++
+	}
+})
+
 var _ = register("too often", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
 	// C: the child runs
 	var p [2]int

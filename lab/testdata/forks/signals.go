@@ -72,7 +72,7 @@ func blockAndUnblock() {
 
 // unheld are the signals that the Go runtime keeps no new process from getting.
 var unheld = []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGTERM,
-	unix.SIGSTKFLT, unix.SIGSYS, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGCONT, unix.SIGURG}
+	unix.SIGSTKFLT, unix.SIGSYS, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGCONT}
 
 var _ = register("caught at once", prints{Stdout: "caught\n"}, func() { // by a new child
 	handler := func(unix.Signal) { os.Exit(3) }
@@ -96,9 +96,6 @@ var _ = register("ignored at once", prints{Stdout: "ignored\n"}, func() { // lik
 var _ = register("blocked at once", prints{Stdout: "blocked\n"}, func() { // likewise
 	status := 4 // too early
 	for _, signo := range unheld {
-		if signo == unix.SIGURG { // see "SIGURG"
-			continue
-		}
 		var set, old unix.Sigset_t
 		sys.Sigaddset(&set, signo)
 		unp.Signal(signo, func(unix.Signal) { os.Exit(status) })
