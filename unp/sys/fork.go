@@ -132,8 +132,8 @@ func execute() (int, error) {
 }
 
 // prepareArrival gives a child that may miss a signal one end of a socket pair. The function that
-// it returns waits until the child has arrived, and says so there, or has ended; for any other
-// child that function does nothing.
+// it returns waits until the child has arrived, and says so there, or has ended, or takes too
+// long. For any other child that function does nothing.
 func (h *heritage) prepareArrival() (await func(), err error) {
 	h.arrival = 0
 	if !h.mayMissSignal() {
@@ -150,6 +150,8 @@ func (h *heritage) prepareArrival() (await func(), err error) {
 		return nil, unix.EMFILE
 	}
 	unix.FcntlInt(uintptr(h.arrival), unix.F_SETFD, 0)
+	tooLong := unix.Timeval{Sec: 5} // main may wait on its way for something that only its parent does
+	unix.SetsockoptTimeval(ends[0], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tooLong)
 	return func() {
 		unix.Close(h.arrival)
 		for {
