@@ -155,7 +155,8 @@
 //     child's own first Fork. A child's threads other than main's block most signals, so a program
 //     that a goroutine of the child executes starts with most signals blocked.
 //   - The runtime unblocks many of the signals that were blocked when the program started, SIGINT,
-//     SIGTERM and SIGCHLD among them. Under strace or a debugger, main's thread blocks SIGURG.
+//     SIGTERM and SIGCHLD among them. In a program that strace or a debugger has
+//     started, main's thread blocks SIGURG.
 //   - Signals that are unblocked together are handled in any order, as POSIX allows; Linux has a
 //     fixed one.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while
