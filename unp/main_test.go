@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where SIGPIPE was ignored at the start, the runtime never passes it on. It has a
-// handler now, so it is at its default after an exec.
+// If SIGPIPE was ignored when this program started, the runtime never passes it on. By now the
+// runtime has given it a handler, and exec sets it to its default: so this program executes
+// itself.
 func TestMain(m *testing.M) {
 	if os.Getenv("UNP_TEST") == "" {
 		os.Setenv("UNP_TEST", "executed again")

@@ -71,8 +71,8 @@ var readers = map[string]func(fd int, line *[]byte, maxlen int) int{
 	}(),
 }
 
-// pieces is what reading input line by line must give: at most maxlen-1 bytes at
-// a time, to the newline at the furthest.
+// pieces is what reading input line by line must give: pieces of at most maxlen-1
+// bytes, none of which goes past a newline.
 func pieces(input []byte, maxlen int) [][]byte {
 	var list [][]byte
 	for _, line := range bytes.SplitAfter(input, []byte("\n")) {

@@ -16,14 +16,14 @@ import (
 
 // sigaction(2) and its relatives, on top of the Go runtime.
 //
-// The kernel gets the disposition asked for, and those of the flags that it needs, but the handler
-// that it calls is the runtime's, because a Go function cannot run at the point where a signal
-// interrupts a thread. The runtime hands the signal to package os/signal, which passes it to a
-// goroutine, the signal's catcher. The catcher calls the handler, on a thread of its own, where
-// even what is unsafe in C, such as printf, is safe. Before and after each system call that
-// main makes through this package, main waits for the handlers of the signals that have
-// arrived. So none of these calls begins or returns while a handler runs, as in C, where the handler
-// interrupts main. Between its calls main does not wait.
+// The kernel gets the disposition asked for, and those of the flags that it needs, but the
+// handler that it calls is the runtime's, because a Go function cannot run at the point where a
+// signal interrupts a thread. The runtime hands the signal to package os/signal, which passes it
+// to a goroutine, the signal's catcher. The catcher calls the handler, on a thread of its own,
+// where even what is unsafe in C, such as printf, is safe. Before and after each system call
+// that main makes through this package, main waits for the handlers of the signals that have
+// arrived. So none of these calls begins or returns while a handler runs, as in C, where the
+// handler interrupts main. Between its calls main does not wait.
 
 // A catcher calls the handler of one signal. A signal that has no handler may be caught too,
 // while it is held back; all such signals have one goroutine, see catchOthers.
@@ -74,7 +74,7 @@ const (
 	sleep                 // a call that any handler interrupts
 )
 
-// begin notes what main does, until the function that begin returns is called.
+// begin notes what main does. The function that it returns undoes that.
 func begin(does activity, on int) (end func()) {
 	before, beforeOn := mainDoes.Swap(does), mainOn.Swap(int32(on))
 	return func() {

@@ -40,10 +40,10 @@
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as
 //     drawing a random number;
-//   - variables hold what main computes on its way. A server's child runs only the last round
-//     of the loop around [Accept] (see Limits), so a counter in that loop starts over. [Keep]
-//     is for variables that the loop carries from round to round, and for those that signal
-//     handlers write to, because no handler is called on the way.
+//   - variables hold what main computes on its way. As a rule, a server's child runs only the
+//     last round of the loop around [Accept] (see Limits), so a counter in that loop starts
+//     over. [Keep] is for variables that the loop carries from round to round, and for those
+//     that signal handlers write to, because no handler is called on the way.
 //
 // The path is in the child's environment, as text, one call to a line; see
 // /proc/PID/environ. Calls whose success is all that main needs to know, such as Listen and
@@ -85,9 +85,10 @@
 //   - The path must fit into the environment that execve(2) accepts, as a rule 2 MB, which is
 //     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
 //     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
-//     are closed, main has used all that it has read, and later rounds have made the same
-//     calls. Between two of these calls, and before the first, main may read at most 64 KB, and
-//     in at most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as calls that read.
+//     are closed, main has used all that it has read, and later rounds have made the same calls.
+//     From one Accept or such Recvfrom to the next, and before the first, main may read at most
+//     64 KB, and in at most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as
+//     calls that read.
 //     Beyond these bounds, any loop's rounds in which Select, Pselect or Poll timed out, or a
 //     call that reads failed, with EAGAIN for example, are forgotten too; those that reached the
 //     end of a file are not. If that is not enough, Fork fails until the round that has read so
@@ -103,8 +104,9 @@
 //   - A handler that uses variables of the function around it can be handed to a child only if
 //     main has set it on the path, and has not set another for the same signal from the same line
 //     since. Otherwise the child exits with a message.
-//   - A process has some five threads, and each counts against the limit on the user's
-//     processes. Where the runtime can start no more, the program ends with a stack trace.
+//   - A process has some five threads, or some eight if it catches a signal, and each counts
+//     against the limit on the user's processes. Where the runtime can start no more, the
+//     program ends with a stack trace.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. Of what
 //     main has set with prctl(2), the child has only what exec keeps; its name is the one with
 //     which the first process was started.
@@ -154,11 +156,11 @@
 //   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the
 //     child's own first Fork. A child's threads other than main's block most signals, so a program
 //     that a goroutine of the child executes starts with most signals blocked.
-//   - The runtime unblocks many of the signals that were blocked when the program started, SIGINT,
-//     SIGTERM and SIGCHLD among them. In a program that strace or a debugger has
+//   - The runtime unblocks many of the signals that were blocked when the program started,
+//     SIGINT, SIGTERM and SIGCHLD among them. In a program that strace or a debugger has
 //     started, main's thread blocks SIGURG.
-//   - Signals that are unblocked together are handled in any order, as POSIX allows; Linux has a
-//     fixed one.
+//   - Signals that arrive or are unblocked together are handled in any order, as POSIX allows;
+//     Linux has a fixed one.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while
 //     SIGURG is blocked. A handler for SIGPIPE may be called twice after a write through
 //     os.Stdout. Real-time signals are not queued.

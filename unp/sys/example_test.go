@@ -46,7 +46,8 @@ func ExampleOnce() {
 }
 
 // A loop counts the datagrams that it receives, and a child has the count as its parent left it.
-// Without Keep the third child would exit with 2, because by then the first round is forgotten.
+// Without Keep the third child would exit with 2: by then the first round is forgotten, but not
+// the second, whose Waitpid has not been made again.
 func ExampleKeep() {
 	var from sys.SockaddrUn
 	var stat unix.WaitStatus

@@ -18,9 +18,9 @@ import (
 // (golang.org/issue/227), so Fork executes the program again. The child runs main from the top
 // and retraces the path that its parent took, up to the fork.
 //
-// The path is a list of steps. A step is a call that main has made, with its place in the program
-// and what it returned. A call that main makes through skipped is a step only if it has failed
-// or stored something, or if a handler may have changed a kept variable. The child's main
+// The path is a list of steps. A step is a call that main has made, with its place in the
+// program and what it returned. A call that main makes through skipped is a step only if it has
+// failed or stored something, or if a handler may have changed a kept variable. The child's main
 // makes the same calls, and each returns what its step holds: a descriptor, for example, which
 // exec has kept at the same number. The other calls that main makes through skipped do nothing,
 // because the parent has made them. The last step is the fork that made this process. It returns
@@ -102,7 +102,7 @@ func isPrivileged() bool {
 
 // execute makes a process that executes this program again. A signal that is sent to the child
 // before its main has reached the fork waits, unless it is one of those that the runtime
-// unblocks (see Limits in doc.go).
+// unblocks (see Limits of signals in doc.go).
 func execute() (int, error) {
 	spare := occupyStandard()
 	defer closeAll(spare)

@@ -96,8 +96,9 @@ func wakeMain() {
 	unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, pid, pid, uintptr(sigThread), uintptr(unsafe.Pointer(&info)), 0, 0)
 }
 
-// threadTakes tells whether a thread of this process is about to take one of these signals, which
-// is pending, or is in the runtime's handler, and so may not yet have passed on a signal.
+// threadTakes tells whether one of these signals is pending and a thread of this process is about
+// to take it, or whether a thread is in the runtime's handler, and so may not yet have passed on
+// its signal.
 func threadTakes(set uint64) bool {
 	threads, err := unix.Open("/proc/self/task", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -22,8 +22,9 @@ func TestMain(m *testing.M) {
 		flag.Set("test.skip", skip+"^(Test|Fuzz|Benchmark)")
 		flag.Set("test.testlogfile", "") // go test reads its parent's
 	}
-	// Where SIGPIPE was ignored at the start, the runtime never passes it on. It has a
-	// handler now, so it is at its default after an exec.
+	// If SIGPIPE was ignored when this program started, the runtime never passes it on. By now the
+	// runtime has given it a handler, and exec sets it to its default: so this program executes
+	// itself.
 	if os.Getenv("UNP_TEST") == "" {
 		os.Setenv("UNP_TEST", "executed again")
 		panic(unix.Exec("/proc/self/exe", os.Args, os.Environ()))

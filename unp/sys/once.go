@@ -14,8 +14,8 @@ import "reflect"
 // of up to 256 KB. With anything else Once prints a message and exits. do may call anything in
 // this package except Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either. If
 // it reads with unp.Readline or unp.Fgets, it must read until nothing is left of what they have
-// read ahead. The child does not get what do stores in main's variables.
-// If do panics, the child's Once panics with the value's text, a string.
+// read ahead. The child does not get what do stores in main's variables. If do panics, the
+// child's Once panics with the value's text, a string.
 func Once[T any](do func() T) (v T) {
 	once("Once", func() { v = do() }, &v)
 	return v
@@ -37,11 +37,11 @@ func once(name string, do func(), out ...any) {
 	}, out...)
 }
 
-// Keep takes pointers to variables that a child is to find as its parent left them: those that
-// a server's loop carries from round to round, such as a counter. Whenever a call that has a
-// line on the path returns in the child, the variables get the values that they had at that
-// point in the parent. Keep never changes the parent's variables. Each change of a
-// variable puts its whole value on the path again, where a byte may take up to four.
+// Keep takes pointers to variables that a child is to find as its parent left them: those that a
+// server's loop carries from round to round, such as a counter. Whenever a call that has a line
+// on the path returns in the child, the variables get the values that they had at that point in
+// the parent. Keep never changes the parent's variables. Each change of a variable puts its
+// whole value on the path again, where a byte may take up to four.
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
 // its parent began it. A later call of Keep from the same place replaces the earlier one. A

@@ -92,8 +92,8 @@ func notation(list []*step) string {
 	return strings.Join(fields, " ")
 }
 
-// Where rounds are forgotten, the step after them counts the skipped calls from the step before,
-// and the values of kept variables are those of each step.
+// When rounds are forgotten, the step that follows them counts the skipped calls since the step
+// that precedes them, and each step that stays keeps its own values of the kept variables.
 func TestStepsAfterForgottenRounds(t *testing.T) {
 	list := steps("s+ A f A f A+ f")
 	for i, s := range list {

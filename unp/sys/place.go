@@ -48,8 +48,8 @@ const (
 	ptPhdr = 6 // the headers themselves, which come first
 )
 
-// findProgram finds out where the program is by its headers, of which exec passes the address and
-// the number, see elf(5).
+// findProgram finds out from the program's headers where the program is in memory. The kernel
+// passes the headers' address and their number, see elf(5).
 func findProgram(headers, number uintptr) {
 	first := *(**programHeader)(unsafe.Pointer(&headers)) // vet accepts no (*programHeader)(headers)
 	moved := uintptr(0)                                   // how far from where the program was linked

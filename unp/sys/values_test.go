@@ -19,7 +19,7 @@ type point struct {
 	name  [4]byte
 }
 
-// A variable has the value of another that has been made text.
+// A variable that is set from the text of another has the other's value.
 func TestValues(t *testing.T) {
 	errno, none := error(unix.EINTR), error(nil)
 	for _, v := range []any{
@@ -83,7 +83,7 @@ func FuzzValues(f *testing.F) {
 	})
 }
 
-// A kept slice that is empty is not one that is nil, whichever it was before.
+// A kept slice becomes empty or nil, as it was in the parent, whichever it was before.
 func TestKeptSlice(t *testing.T) {
 	s := []byte{}
 	v := &keptVar{pointer: &s}
