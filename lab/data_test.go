@@ -25,7 +25,7 @@ func TestSystemCallsOfDataFormats(t *testing.T) {
 		restart = "rt_sigaction(SIGCHLD,SA_RESTART) "
 		parent  = tcpSocket + "3 bind(3) listen(3, 1024) " + restart +
 			"accept(3)=4 getresuid getresgid eventfd2=5 close(5) pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) accept(3)"
-		child  = "prctl(PR_SET_NAME) close(3) "
+		child  = "prctl(PR_GET_NAME) close(3) "
 		client = tcpSocket + "3 connect(3) "
 	)
 	for _, c := range []struct{ server, client, input, output, serves, asks string }{
@@ -53,7 +53,7 @@ func TestSystemCallsOfDataFormats(t *testing.T) {
 			unix.Kill(pid, unix.SIGKILL)
 			srv.end()
 			tr.want(pid, "socket(", parent)
-			tr.want(childPid, "prctl(PR_SET_NAME", child+c.serves)
+			tr.want(childPid, "prctl(PR_GET_NAME", child+c.serves)
 			clientTrace.want(clientPid, "socket(", client+c.asks)
 			if c.server == "tcpserv09" {
 				tr.has(childPid, `^read\(4, .*, 16\) += 16$`)

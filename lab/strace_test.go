@@ -205,7 +205,7 @@ func TestSystemCallsOfServers(t *testing.T) {
 		listen  = tcpSocket + "3 bind(3) listen(3, 1024) "
 		fork    = "accept(3)=4 getresuid getresgid eventfd2=5 close(5) pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) "
 		serve   = "close(3) read(4) write(4,6) read(4) write(4,5) read(4)=0 exit_group(0)"
-		name    = "prctl(PR_SET_NAME) "
+		name    = "prctl(PR_GET_NAME) "
 		restart = "rt_sigaction(SIGCHLD,SA_RESTART) "
 		intr    = "rt_sigaction(SIGCHLD,) "
 	)
@@ -232,7 +232,7 @@ func TestSystemCallsOfServers(t *testing.T) {
 			if s.parent != "" {
 				tr.want(parent, "socket(", s.parent)
 			}
-			tr.want(child, "prctl(PR_SET_NAME", name+s.child)
+			tr.want(child, "prctl(PR_GET_NAME", name+s.child)
 		})
 	}
 	// Under strace -f the kernel may give a signal to another thread than the one

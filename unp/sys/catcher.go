@@ -528,8 +528,8 @@ func ignoredSignals() (set uint64) {
 
 // startCatchers gives the kernel the dispositions that it has not been given while main retraced,
 // and starts the catchers. Signals in the set caughtSoFar are still caught. The catcher of
-// SIGCHLD starts only at this process's own first fork: a catcher takes threads, and before
-// that fork there are no children.
+// SIGCHLD, unless main blocks it, starts only at this process's own first fork: a catcher takes
+// threads, and before that fork there are no children.
 func startCatchers(caughtSoFar uint64) {
 	signals.Lock()
 	defer signals.Unlock()
@@ -538,7 +538,7 @@ func startCatchers(caughtSoFar uint64) {
 		c := &signals.catchers[signo]
 		switch {
 		case c.kernel.handler == kernelDFL && caughtSoFar&bit(signo) == 0:
-		case c.kernel.handler == kernelDFL || signo == unix.SIGCHLD:
+		case c.kernel.handler == kernelDFL || signo == unix.SIGCHLD && signals.blocked&bit(signo) == 0:
 			rtSigaction(signo, &c.kernel, nil)
 		default:
 			c.install(signo)

@@ -150,7 +150,8 @@
 //     If main catches, ignores or blocks one of them, or SIGTSTP, SIGTTIN, SIGTTOU or SIGCONT,
 //     Fork therefore returns only when the child has reached its Fork, or after five seconds.
 //     Then only a signal from somewhere else, such as the terminal, can still arrive too early,
-//     and end or stop the child, or be lost. SIGURG, SIGPIPE and SIGXFSZ may always be lost.
+//     and end or stop the child, or be lost. SIGCHLD, SIGURG, SIGPIPE and SIGXFSZ may always be
+//     lost.
 //   - A program that package os/exec starts has the signals at their defaults that main ignores;
 //     one that [Exec] starts ignores them, as in C.
 //   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the

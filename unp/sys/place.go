@@ -5,6 +5,7 @@ package sys
 import (
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,7 +22,7 @@ const nowhere place = 0
 
 // anchor is an address in the program. The others are counted from it, because the program may
 // be at a different address in each process.
-var anchor, _, _, _ = runtime.Caller(0)
+var anchor = reflect.ValueOf(inProgram).Pointer()
 
 // program is where the program is in memory, from the beginning of its first segment to the end
 // of its last. Elsewhere are the heap, whose address may be at random near the program, and

@@ -95,9 +95,8 @@ func becomeFirst() {
 	if traced() { // strace shows even a signal that does nothing
 		sigmask(unix.SIG_BLOCK, bit(unix.SIGURG)) // and a child gets this mask
 	}
-	var comm [16]byte
-	unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&comm)), 0, 0, 0)
-	inherited.name = unix.ByteSliceToString(comm[:])
+	name, _ := readFile("/proc/self/comm") // not prctl, which in a trace marks where a child arrives
+	inherited.name = strings.TrimSuffix(string(name), "\n")
 	inherited.directory, _ = unix.Getwd()
 	inherited.ignored = ignoredSignals()
 	atDefault(inherited.ignored, 0)
@@ -133,10 +132,8 @@ func becomeChild(text string) {
 	if os.Getenv("UNP_PRINT") == "" {
 		silence()
 	}
-	// Not prctl, which in a trace marks where the child arrives.
-	comm, _ := unix.Open("/proc/self/comm", unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	unix.Write(comm, []byte(h.name))
-	unix.Close(comm)
+	name, _ := unix.BytePtrFromString(h.name)
+	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
 }
 
 func setEnvironment(environ []string) {
@@ -231,8 +228,8 @@ func closeAll(fds []int) {
 }
 
 // arrive ends the retracing: main has reached its fork. A signal that has arrived early now
-// finds its handler. In a trace of the child, the calls of the listing follow the prctl that
-// sets the name.
+// finds its handler. In a trace of the child, prctl, which changes nothing here, marks where the
+// calls of the listing begin.
 func arrive() {
 	speak()
 	for fd := range 3 {
@@ -252,8 +249,8 @@ func arrive() {
 		unix.Send(inherited.arrival, []byte{0}, unix.MSG_NOSIGNAL) // the parent may have ended
 		unix.Close(inherited.arrival)
 	}
-	name, _ := unix.BytePtrFromString(inherited.name)
-	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
+	var name [16]byte
+	unix.Prctl(unix.PR_GET_NAME, uintptr(unsafe.Pointer(&name)), 0, 0, 0)
 	sigmask(unix.SIG_SETMASK, inherited.blocked)
 	waitHandlers()
 }

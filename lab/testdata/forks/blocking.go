@@ -13,6 +13,30 @@ import (
 
 // Blocked signals.
 
+var _ = register("SIGCHLD to a child that blocks it", prints{Stdout: "caught\nunblocked\n"}, func() { // and has no children
+	var set, old unix.Sigset_t
+	sys.Sigaddset(&set, unix.SIGCHLD)
+	unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
+	ready, sent := make([]int, 2), make([]int, 2)
+	sys.Pipe(ready)
+	sys.Pipe(sent)
+	pid := unp.Fork()
+	if pid == 0 {
+		unp.Close(sent[1])
+		unp.Close(ready[1])
+		sys.Read(sent[0], make([]byte, 1))
+		unp.Signal(unix.SIGCHLD, func(unix.Signal) { fmt.Println("caught") })
+		unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
+		fmt.Println("unblocked")
+		os.Exit(0)
+	}
+	unp.Close(ready[1])
+	sys.Read(ready[0], make([]byte, 1))
+	sys.Kill(pid, unix.SIGCHLD)
+	unp.Close(sent[1])
+	sys.Waitpid(pid, nil, 0)
+})
+
 var _ = register("blocked", prints{Stdout: "0x200\n"}, func() { // the child blocks the signals that its parent blocks
 	var set, old unix.Sigset_t
 	set.Val[0] = 1 << (unix.SIGUSR1 - 1)
