@@ -31,10 +31,11 @@ import (
 // child and the child's process id in the parent, or -1 and the error. Only main can call it,
 // and not inside [Once].
 //
-// The child is this program, executed again: see the package comment. If the child's main
-// makes a call other than the next one on the path, the child prints a message that names
-// both, and exits. Fork costs about as much as executing a Go program. It needs /proc,
-// /dev/null and two free descriptors, or four if it waits for the child (see Limits of signals).
+// The child is this program, executed again: see the package comment. If the child's main makes
+// a call other than the next one on the path, the child prints a message that names both, and
+// exits. Fork costs about as much as executing a Go program. It needs /proc, /dev/null and two
+// free descriptors, or four if it waits for the child (see Limits of signals). If main has
+// called [Chdir], the child needs a third; without it, what main has printed appears again.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()
