@@ -133,7 +133,7 @@ func TestWindows(t *testing.T) {
 		return openWindow(t, shell)
 	}
 	first := host()
-	pid := regexp.MustCompile(`^lab/host: building the programs\nA new host, .*: \./host (\d+)\.`).FindStringSubmatch(first.screen())
+	pid := regexp.MustCompile(`^lab/host: building the programs\nA new lab, .*, type \./host (\d+) `).FindStringSubmatch(first.screen())
 	if pid == nil {
 		t.Fatalf("the first window shows %q", first.screen())
 	}

@@ -36,9 +36,9 @@ type catcher struct {
 	mask    uint64         // what that thread blocks
 }
 
-// signals is what a kernel keeps about the signals of a process. With the mutex and the
-// condition variable changed, it is a monitor. Functions that use it without locking it, such
-// as heldBack, are called while it is locked.
+// signals is what a kernel keeps about the signals of a process. Its mutex and the condition
+// variable named changed, below, make it a monitor. Functions that use it without locking it,
+// such as heldBack, are called while it is locked.
 var signals struct {
 	sync.Mutex
 	catchers      [1 + 64]catcher // by signal number
@@ -281,9 +281,9 @@ func (c *catcher) handle(signo unix.Signal) {
 	act.Handler(signo)
 }
 
-// endSuspension gives main the mask that it had before sigsuspend or pselect, when a handler has
-// returned that has blocked a set of signals. In C other signals may have interrupted that
-// handler, so their handlers are called first.
+// endSuspension, called when a handler has returned, gives main back the mask that it had before
+// sigsuspend or pselect. The parameter has the signals that the handler blocked. In C, other
+// signals may have interrupted the handler, so their handlers are called first.
 func endSuspension(handlerBlocked uint64) {
 	if !signals.suspended {
 		return
@@ -497,10 +497,10 @@ func holdBack(set uint64) (old uint64) {
 }
 
 // atDefault sets the signals that the runtime catches back to their default, except those that
-// it needs. SIGURG, with which the runtime interrupts its threads, is not among the
-// exceptions: at its default it interrupts nothing. From then on, the signals in the set
-// ignored are ignored. Those in the set later stay caught until the child has arrived, because
-// the kernel would drop a pending SIGCONT, for example.
+// it needs. SIGURG, with which the runtime interrupts its threads, is not among the exceptions:
+// at its default it interrupts nothing. From then on, the signals in the parameter ignored are
+// ignored. Those in the parameter later stay caught until the child has arrived, because the
+// kernel would drop a pending SIGCONT, for example.
 func atDefault(ignored, later uint64) {
 	rtSigaction(unix.SIGURG, nil, &signals.runtimeAction) // the runtime catches SIGURG always, and all signals alike
 	for signo := unix.Signal(1); signo <= 64; signo++ {
@@ -563,8 +563,8 @@ func (c *catcher) discard() {
 	}
 }
 
-// ignoreForExec has the kernel ignore the signals that are ignored and blocked, and therefore
-// caught (see forKernel), because an exec sets what is caught to its default.
+// ignoreForExec is called before an exec. A signal that is ignored and blocked is caught (see
+// forKernel), and exec would set it to its default, so the kernel is told to ignore it.
 func ignoreForExec() {
 	forIgnoredButCaught(func(signo unix.Signal, _ *ksigaction) {
 		rtSigaction(signo, &ksigaction{handler: kernelIGN}, nil)

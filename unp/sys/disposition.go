@@ -23,8 +23,9 @@ var (
 )
 
 // Sigaction_t is struct sigaction, see sigaction(2): the handler, or SIG_DFL or SIG_IGN; the
-// signals that wait while the handler runs, besides the signal that it handles; and the flags
-// SA_…. Other flags, such as SA_NODEFER, have no effect.
+// signals that wait while the handler runs, besides the signal that it handles; and the flags,
+// which are constants of this package. Other flags of sigaction(2), such as SA_NODEFER, have no
+// effect.
 type Sigaction_t struct {
 	Handler func(unix.Signal)
 	Mask    unix.Sigset_t

@@ -152,8 +152,8 @@
 //     Then only a signal from somewhere else, such as the terminal, can still arrive too early,
 //     and end or stop the child, or be lost. SIGCHLD, SIGURG, SIGPIPE and SIGXFSZ may always be
 //     lost.
-//   - A program that package os/exec starts has the signals at their defaults that main ignores;
-//     one that [Exec] starts ignores them, as in C.
+//   - In a program that package os/exec starts, the signals that main ignores are at their
+//     defaults; a program that [Exec] starts ignores them, as in C.
 //   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the
 //     child's own first Fork. A child's threads other than main's block most signals, so a program
 //     that a goroutine of the child executes starts with most signals blocked.

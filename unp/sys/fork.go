@@ -132,9 +132,9 @@ func execute() (int, error) {
 	return pid, err
 }
 
-// prepareArrival gives a child that may miss a signal one end of a socket pair. The function that
-// it returns waits until the child has arrived, and says so there, or has ended, or takes too
-// long. For any other child that function does nothing.
+// prepareArrival gives a child that may miss a signal one end of a socket pair. The function
+// that it returns waits until the child has reported at that end that it has arrived, or has
+// ended, or until five seconds have passed. For any other child that function does nothing.
 func (h *heritage) prepareArrival() (await func(), err error) {
 	h.arrival = 0
 	if !h.mayMissSignal() {

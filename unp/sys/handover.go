@@ -118,7 +118,7 @@ func handedOver(environ []string) string {
 	}
 }
 
-// receive turns the text that handOver has made back into a heritage and steps.
+// receive undoes handOver: it turns the text into a heritage and steps again.
 func receive(text string) (h heritage, steps []*step, err error) {
 	text, err = h.setText(text)
 	if err != nil {
@@ -358,7 +358,7 @@ func (s *scanner) errno() unix.Errno {
 	return errno
 }
 
-// call takes a call, such as open("file)", 0).
+// call takes a call, even one with a parenthesis in an argument, such as open("file)", 0).
 func (s *scanner) call() string {
 	n := strings.Index(s.rest, "(")
 	for n > 0 && n < len(s.rest) && s.rest[n] != ')' {

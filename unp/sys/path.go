@@ -149,10 +149,10 @@ func AtClose(f func(fd int)) { atClose = append(atClose, f) }
 var readAheads []func() int
 
 // ReadAhead, called before main begins, registers f, which returns how many bytes main has read
-// ahead and not yet used. This package calls f whenever main's call gets a line on the path,
-// because a round of a server's loop is forgotten only if main had used all that it had read;
-// and around the function that Once calls. f must allow several goroutines
-// to call it at the same time.
+// ahead and not yet used. This package calls f before and after the function that Once calls,
+// and whenever a call of main's gets a line on the path: a round of a server's loop is forgotten
+// only if main had used all that it had read. f must allow several goroutines to call it at the
+// same time.
 func ReadAhead(f func() int) { readAheads = append(readAheads, f) }
 
 // readAhead returns how many bytes main has read but not used.

@@ -25,8 +25,8 @@ const nowhere place = 0
 var anchor = reflect.ValueOf(inProgram).Pointer()
 
 // program is where the program is in memory, from the beginning of its first segment to the end
-// of its last. Elsewhere are the heap, whose address may be at random near the program, and
-// plugins, which have addresses of their own.
+// of its last. The heap, which the kernel may happen to put close by, is elsewhere, and so are
+// plugins.
 var program struct{ begin, end uintptr }
 
 func inProgram(address uintptr) bool { return program.begin <= address && address < program.end }
@@ -71,8 +71,8 @@ func findProgram(headers, number uintptr) {
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
 
-// stacks has the stack of each place where main has been. lines has what line has returned for some
-// of them.
+// stacks has the stack of each place where main has been. lines remembers what the method line
+// has returned.
 var (
 	stacks = map[place][]uintptr{}
 	lines  = map[place]string{}
