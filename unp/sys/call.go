@@ -147,9 +147,9 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 	return n, err
 }
 
-// skipped makes a call that only does something. If the call succeeds, skipped returns success,
-// and as a rule the path does not need the call. If it fails or stores, or if a handler may have
-// changed a kept variable since the last step, the call is replayed.
+// skipped makes a call from which main needs nothing but its success. If the call succeeds,
+// skipped returns success, and as a rule the path does not need the call. If it fails or stores,
+// or if a handler may have changed a kept variable since the last step, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error), out ...any) (int, error) {
 	c.skips = true
 	if path.beyond.Load() && undisturbed() { // if all goes well, nobody needs main's place: that saves time

@@ -46,7 +46,7 @@ var signals struct {
 	blocked       uint64          // those that main blocks: their handlers wait
 	held          bool            // main forks: all handlers wait
 	suspended     bool            // main is in sigsuspend or pselect, and no handler has returned yet
-	afterward     uint64          // what main blocks when one has
+	afterward     uint64          // what main blocks again once a handler has returned
 	off           bool            // main retraces: nothing is caught
 	runtimeAction ksigaction      // how the runtime catches any signal
 }

@@ -31,7 +31,7 @@
 //
 //   - what main writes to descriptors 1 and 2 without this package is thrown away, unless the
 //     environment variable UNP_PRINT is set and not empty; only the messages of [Fatal] and of a
-//     panic appear;
+//     panic appear, and what a package prints that is initialized before this one;
 //   - [Sigaction] and [Chdir] do their work again, and return what they returned in the parent:
 //     exec has reset the handlers, and the child's main starts in the directory in which the
 //     program was first started, so that it finds the same files. At its Fork the child gets
@@ -88,11 +88,10 @@
 //     are closed, main has used all that it has read, and later rounds have made the same calls.
 //     From one Accept or such Recvfrom to the next, and before the first, main may read at most
 //     64 KB, and in at most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as
-//     calls that read.
-//     Beyond these bounds, any loop's rounds in which Select, Pselect or Poll timed out, or a
-//     call that reads failed, with EAGAIN for example, are forgotten too; those that reached the
-//     end of a file are not. If that is not enough, Fork fails until the round that has read so
-//     much is forgotten.
+//     calls that read. Beyond these bounds, any loop's rounds in which Select, Pselect or Poll
+//     timed out, or in which reading failed, for example with EAGAIN, are forgotten too; those
+//     that reached the end of a file are not. If that is not enough, Fork fails until the round
+//     that has read so much is forgotten.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
 //     values that the rounds on the path give them. This applies not only to a server's endless
 //     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
@@ -114,11 +113,10 @@
 //   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2. Calls
 //     of this package drop SOCK_CLOEXEC and O_CLOEXEC, but os.Open sets O_CLOEXEC, even inside
 //     Once. A file that main opens again on its way may have another number in the child.
-//   - The runtime opens /dev/null in the place of a standard descriptor that is closed when
-//     the first process starts, opens two descriptors of its own if a standard descriptor has
+//   - The runtime opens /dev/null in the place of a standard descriptor that is closed when the
+//     first process starts, opens two descriptors of its own if a standard descriptor has
 //     O_NONBLOCK or, sometimes, after a garbage collection, and raises the soft limit on
-//     descriptors to the hard one. A package that was initialized before this one prints in
-//     the child what it prints in its parent.
+//     descriptors to the hard one.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
 //     may give back capabilities that the parent has dropped, and copies the effective user ID
 //     to the saved one. Fork fails in a program that was started with the privileges of another

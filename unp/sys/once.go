@@ -15,7 +15,8 @@ import "reflect"
 // this package except Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either. If
 // it reads with unp.Readline or unp.Fgets, it must read until nothing is left of what they have
 // read ahead. The child does not get what do stores in main's variables. If do panics, the
-// child's Once panics with the value's text, a string.
+// child's Once panics with the value's text, a string; a deferred function that recovers must
+// return before main calls this package again.
 func Once[T any](do func() T) (v T) {
 	once("Once", func() { v = do() }, &v)
 	return v
