@@ -537,7 +537,7 @@ func startCatchers(caughtSoFar uint64) {
 	for signo := unix.Signal(1); signo <= 64; signo++ {
 		c := &signals.catchers[signo]
 		switch {
-		case c.kernel.handler == kernelDFL && caughtSoFar&bit(signo) == 0:
+		case c.kernel == (ksigaction{}) && caughtSoFar&bit(signo) == 0: // the default, without flags
 		case c.kernel.handler == kernelDFL || signo == unix.SIGCHLD && signals.blocked&bit(signo) == 0:
 			rtSigaction(signo, &c.kernel, nil)
 		default:

@@ -148,13 +148,15 @@
 //     If main catches, ignores or blocks one of them, or SIGTSTP, SIGTTIN, SIGTTOU or SIGCONT,
 //     Fork therefore returns only when the child has reached its Fork, or after five seconds.
 //     Then only a signal from somewhere else, such as the terminal, can still arrive too early,
-//     and end or stop the child, or be lost. SIGCHLD, SIGURG, SIGPIPE and SIGXFSZ may always be
-//     lost.
+//     and end or stop the child, or be lost. Fork does not wait for the sake of SIGCHLD and
+//     SIGURG, which may be lost, nor of SIGPIPE and SIGXFSZ, which may be lost if main leaves
+//     them at their defaults.
 //   - In a program that package os/exec starts, the signals that main ignores are at their
 //     defaults; a program that [Exec] starts ignores them, as in C.
 //   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the
-//     child's own first Fork. A child's threads other than main's block most signals, so a program
-//     that a goroutine of the child executes starts with most signals blocked.
+//     child's own first Fork, unless main blocked SIGCHLD at the Fork that made the child. A
+//     child's threads other than main's block most signals, so a program that a goroutine of the
+//     child executes starts with most signals blocked.
 //   - The runtime unblocks many of the signals that were blocked when the program started,
 //     SIGINT, SIGTERM and SIGCHLD among them. In a program that strace or a debugger has
 //     started, main's thread blocks SIGURG.

@@ -11,6 +11,20 @@ import (
 
 // Children, and children of theirs.
 
+var _ = register("no zombies of a child", prints{Stdout: "no child processes\nno child processes\n"}, func() { // SA_NOCLDWAIT, set before Fork
+	sys.Sigaction(unix.SIGCHLD, &sys.Sigaction_t{Handler: sys.SIG_DFL, Flags: sys.SA_NOCLDWAIT}, nil)
+	if unp.Fork() == 0 {
+		if unp.Fork() == 0 {
+			os.Exit(3)
+		}
+		_, err := sys.Wait(nil)
+		fmt.Println(err)
+		os.Exit(0)
+	}
+	_, err := sys.Wait(nil)
+	fmt.Println(err)
+})
+
 var _ = register("two", prints{Stdout: "first child\nsecond child\n"}, func() {
 	if unp.Fork() == 0 {
 		fmt.Println("first child")
