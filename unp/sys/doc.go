@@ -93,10 +93,10 @@
 //     that reached the end of a file are not. If that is not enough, Fork fails until the round
 //     that has read so much is forgotten.
 //   - Variables that a forgotten round has set, and that were not given to Keep, have the
-//     values that the rounds on the path give them. This applies not only to a server's endless
-//     loop but to any loop that calls Accept and Close, or Recvfrom with an address, before
-//     Fork, and, beyond these bounds, to any loop's rounds in which reading failed or waiting
-//     timed out.
+//     values that the rounds on the path give them. This applies to a server's endless loop and
+//     to any other loop that calls Accept and Close, or Recvfrom with an address, before Fork.
+//     When main has read more than 64 KB, or in more than 1,000 calls, or the path has no room
+//     left, it also applies to any loop's rounds in which reading failed or waiting timed out.
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.
@@ -147,10 +147,10 @@
 //     the signals of faults, such as SIGSEGV, and these end the child, some with a stack trace.
 //     If main catches, ignores or blocks one of them, or SIGTSTP, SIGTTIN, SIGTTOU or SIGCONT,
 //     Fork therefore returns only when the child has reached its Fork, or after five seconds.
-//     Then only a signal from somewhere else, such as the terminal, can still arrive too early,
-//     and end or stop the child, or be lost. Fork does not wait for the sake of SIGCHLD and
-//     SIGURG, which may be lost, nor of SIGPIPE and SIGXFSZ, which may be lost if main leaves
-//     them at their defaults.
+//     The parent cannot signal the child too early then. The terminal or another process still
+//     can, and its signal may end or stop the child, or be lost. Fork does not wait for the sake
+//     of SIGCHLD and SIGURG, which may be lost, nor of SIGPIPE and SIGXFSZ, which may be lost if
+//     main leaves them at their defaults.
 //   - In a program that package os/exec starts, the signals that main ignores are at their
 //     defaults; a program that [Exec] starts ignores them, as in C.
 //   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the

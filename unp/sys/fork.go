@@ -35,7 +35,8 @@ import (
 // a call other than the next one on the path, the child prints a message that names both, and
 // exits. Fork costs about as much as executing a Go program. It needs /proc, /dev/null and two
 // free descriptors, or four if it waits for the child (see Limits of signals). If main has
-// called [Chdir], the child needs a third; without it, what main has printed appears again.
+// changed its directory with [Chdir], at least three must be free: with only two, what main has
+// printed appears again in the child.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()
@@ -101,9 +102,9 @@ func isPrivileged() bool {
 	return user != effectiveUser || group != effectiveGroup
 }
 
-// execute makes a process that executes this program again. A signal that is sent to the child
-// before its main has reached the fork waits, unless it is one of those that the runtime
-// unblocks (see Limits of signals in doc.go).
+// execute makes a process that executes this program again. Of the signals that are sent to the
+// child before its main has reached the fork, those in earlySignals wait, except those that the
+// runtime unblocks (see Limits of signals in doc.go).
 func execute() (int, error) {
 	spare := occupyStandard()
 	defer closeAll(spare)

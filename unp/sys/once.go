@@ -42,7 +42,7 @@ func once(name string, do func(), out ...any) {
 // server's loop carries from round to round, such as a counter. Whenever a call that has a line
 // on the path returns in the child, the variables get the values that they had at that point in
 // the parent. Keep never changes the parent's variables. Each change of a variable puts its
-// whole value on the path again, where a byte may take up to four.
+// whole value on the path again, where a byte of the value may take up to four bytes.
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
 // its parent began it. A later call of Keep from the same place replaces the earlier one. A

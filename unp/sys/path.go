@@ -21,7 +21,7 @@ type step struct {
 	kept   []keptValue // the values of the kept variables when the call returned
 	open   []int       // the descriptors that it has opened and nobody has closed
 	closed []int       // those that somebody has closed: a child forgets what had these numbers before
-	after  int64       // how many calls main had skipped since the step before, if that is needed
+	after  int64       // how many calls main had made through skipped since the step before, if that is needed
 
 	accepts bool // it waits for a client: a server's loop has one in each round
 	reads   bool // it counts against the bound of what main reads on its way
@@ -49,7 +49,7 @@ var path struct {
 	taken      []*step
 	ahead      []*step       // in a child whose main has not reached its Fork: the steps up to there
 	retracing  atomic.Bool   // this is such a child
-	skipped    int64         // how many calls that are skipped main has made since the last step
+	skipped    int64         // how many calls main has made through skipped since the last step
 	opener     map[int]*step // the step that has opened a descriptor
 	opening    []int         // the descriptors that main has opened inside Once
 	tooLong    bool          // it had more than maxSteps, and there can be no Fork any more
@@ -197,12 +197,12 @@ func forgetIdleRounds() bool {
 // withoutFinishedRounds deletes finished rounds of loops.
 //
 // A round begins with a call and ends before main makes the same call again, if an accept or,
-// with idleToo, a step that was idle or found input is between the two. (A loop within the round
-// may make the call several times before.) It is finished if all the descriptors that it has
-// opened are closed and if, both before it and after it, main had used all that it had read. A
-// finished round is deleted if each of its steps has been made again, from the same place, later:
-// so every variable that a call sets has its last value in the child. The exceptions are in
-// mustStay.
+// with idleToo, a step that was idle or found input is between the two. Before that accept or
+// step, a loop within the round may make the same call several times. It is finished if all the
+// descriptors that it has opened are closed and if, both before it and after it, main had used
+// all that it had read. A finished round is deleted if each of its steps has been made again,
+// from the same place, later: so every variable that a call sets has its last value in the
+// child. The exceptions are in mustStay.
 func withoutFinishedRounds(steps []*step, idleToo bool) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {
