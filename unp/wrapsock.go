@@ -42,7 +42,7 @@ func Connect(fd int, sa sys.SA, salen sys.Socklen) {
 
 // Listen makes the socket accept connections; backlog tells the kernel how many of them may
 // wait for Accept (Figure 4.9). The environment variable LISTENQ overrides backlog. On error,
-// or if LISTENQ is not a number, Listen prints a message and exits.
+// or if LISTENQ is not a number of 32 bits, Listen prints a message and exits.
 func Listen(fd, backlog int) {
 	// can override 2nd argument with environment variable
 	if ptr, ok := os.LookupEnv("LISTENQ"); ok {

@@ -146,10 +146,10 @@
 //     runtime unblocks SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGTERM, SIGTRAP, SIGSTKFLT, SIGSYS and
 //     the signals of faults, such as SIGSEGV, and these end the child, some with a stack trace.
 //     If main catches, ignores or blocks one of them, or SIGTSTP, SIGTTIN, SIGTTOU or SIGCONT,
-//     Fork therefore returns only when the child has reached its Fork, or after five seconds.
-//     The parent cannot signal the child too early then. The terminal or another process still
-//     can, and its signal may end or stop the child, or be lost. Fork does not wait for the sake
-//     of SIGCHLD and SIGURG, which may be lost, nor of SIGPIPE and SIGXFSZ, which may be lost if
+//     Fork therefore waits for up to five seconds until the child has reached its Fork, so that
+//     the parent does not signal the child too early. The terminal or another process still may:
+//     its signal may end or stop the child, or be lost. Fork does not wait for the sake of
+//     SIGCHLD and SIGURG, which may be lost, nor of SIGPIPE and SIGXFSZ, which may be lost if
 //     main leaves them at their defaults.
 //   - In a program that package os/exec starts, the signals that main ignores are at their
 //     defaults; a program that [Exec] starts ignores them, as in C.
