@@ -271,8 +271,8 @@ func (c *call) record(at place, result int, err error, out []any) {
 	appendStep(s)
 }
 
-// noteKept gives the step the values of the kept variables. The parameter before has those at
-// the step before.
+// noteKept gives the step the values of the kept variables. The parameter before has their
+// values at the previous step.
 func (s *step) noteKept(before []keptValue) {
 	if len(kept.places) == 0 {
 		return

@@ -498,9 +498,9 @@ func holdBack(set uint64) (old uint64) {
 
 // atDefault sets the signals that the runtime catches back to their default, except those that
 // it needs. SIGURG, with which the runtime interrupts its threads, is not among the exceptions:
-// at its default it interrupts nothing. From then on, the signals in the parameter ignored are
-// ignored. Those in the parameter later stay caught until the child has arrived, because the
-// kernel would drop a pending SIGCONT, for example.
+// at its default it interrupts nothing. The set ignored holds the signals that are ignored from
+// then on. The set named later holds those that stay caught until the child has arrived, because
+// the kernel would drop a pending SIGCONT, for example.
 func atDefault(ignored, later uint64) {
 	rtSigaction(unix.SIGURG, nil, &signals.runtimeAction) // the runtime catches SIGURG always, and all signals alike
 	for signo := unix.Signal(1); signo <= 64; signo++ {

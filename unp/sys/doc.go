@@ -151,12 +151,14 @@
 //     its signal may end or stop the child, or be lost. Fork does not wait for the sake of
 //     SIGCHLD and SIGURG, which may be lost, nor of SIGPIPE and SIGXFSZ, which may be lost if
 //     main leaves them at their defaults.
-//   - In a program that package os/exec starts, the signals that main ignores are at their
-//     defaults; a program that [Exec] starts ignores them, as in C.
-//   - In a child, a SIGCHLD handler that was set on the way to Fork is not called before the
-//     child's own first Fork, unless main blocked SIGCHLD at the Fork that made the child. A
-//     child's threads other than main's block most signals, so a program that a goroutine of the
-//     child executes starts with most signals blocked.
+//   - In a program that package os/exec starts, most signals that main ignores are at their
+//     defaults; SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU stay ignored, and so do SIGHUP and SIGINT
+//     if they were ignored when the program started. A program that [Exec] starts ignores them
+//     all, as in C.
+//   - In a child, a SIGCHLD that arrives before the child's own first Fork is lost if its
+//     handler was set on the way to the Fork that made the child, unless main blocked SIGCHLD at
+//     that Fork. A child's threads other than main's block most signals, so a program that a
+//     goroutine of the child executes starts with most signals blocked.
 //   - The runtime unblocks many of the signals that were blocked when the program started,
 //     SIGINT, SIGTERM and SIGCHLD among them. In a program that strace or a debugger has
 //     started, main's thread blocks SIGURG.

@@ -232,11 +232,12 @@ const unheld = needed | 1<<(unix.SIGHUP-1) | 1<<(unix.SIGINT-1) | 1<<(unix.SIGQU
 
 const stops = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
 
-// earlySignals are those that a new child holds back until its main has arrived: what its parent
-// blocks, catches or ignores, because exec sets handlers to the default, and what ends a process
-// by default, because the runtime catches it at first. The other threads of the child block
-// these signals for good, so those that a thread's own call raises are among them only if the
-// parent blocks, catches or ignores them.
+// earlySignals are the signals that a new child holds back until its main has arrived. Those
+// that its parent blocks, catches or ignores are among them, because until then the child has
+// not set their dispositions; and so are those that end a process by default, because at first
+// the child's runtime catches them. The other threads of the child block these signals for good,
+// so those that a thread's own call raises are among them only if the parent blocks, catches or
+// ignores them.
 func (h *heritage) earlySignals() uint64 {
 	const raised = 1<<(unix.SIGPIPE-1) | 1<<(unix.SIGXFSZ-1)
 	return h.signals() | ^uint64(needed|reserved|ignoredByDefault|stops|raised)

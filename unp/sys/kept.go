@@ -43,8 +43,8 @@ func keep(at place, pointers []any) {
 	kept.vars[at] = vars
 }
 
-// keptValues returns the values of all kept variables. The parameter before has the values at
-// the step before; those that are still the same share its text.
+// keptValues returns the values of all kept variables. The parameter before has their values at
+// the previous step; those that are still the same share its text.
 func keptValues(before []keptValue) ([]keptValue, error) {
 	var values []keptValue
 	for _, at := range kept.places {

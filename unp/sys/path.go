@@ -196,13 +196,13 @@ func forgetIdleRounds() bool {
 
 // withoutFinishedRounds deletes finished rounds of loops.
 //
-// A round begins with a call and ends before main makes the same call again, if an accept or,
-// with idleToo, a step that was idle or found input is between the two. Before that accept or
-// step, a loop within the round may make the same call several times. It is finished if all the
-// descriptors that it has opened are closed and if, both before it and after it, main had used
-// all that it had read. A finished round is deleted if each of its steps has been made again,
-// from the same place, later: so every variable that a call sets has its last value in the
-// child. The exceptions are in mustStay.
+// A round begins with a call. It ends before main makes that call again, provided that an accept
+// is between the two or, with idleToo, a step that was idle or found input. Until then, a loop
+// within the round may make the call several times. The round is finished if all the descriptors
+// that it has opened are closed and if, both before it and after it, main had used all that it
+// had read. A finished round is deleted if each of its steps has been made again, from the same
+// place, later: so every variable that a call sets has its last value in the child. The
+// exceptions are in mustStay.
 func withoutFinishedRounds(steps []*step, idleToo bool) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {
