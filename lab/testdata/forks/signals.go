@@ -78,7 +78,7 @@ var _ = register("caught at once", prints{Stdout: "caught\n"}, func() { // by a 
 	handler := func(unix.Signal) { os.Exit(3) }
 	for _, signo := range append(unheld, unix.SIGSEGV, unix.SIGBUS, unix.SIGFPE) {
 		unp.Signal(signo, handler)
-		sentAtOnce(signo, 3, func() { sys.Sleep(100) })
+		sentAtOnce(signo, func() { sys.Sleep(100) })
 		unp.Signal(signo, sys.SIG_DFL)
 	}
 	fmt.Println("caught")
@@ -87,7 +87,7 @@ var _ = register("caught at once", prints{Stdout: "caught\n"}, func() { // by a 
 var _ = register("ignored at once", prints{Stdout: "ignored\n"}, func() { // likewise
 	for _, signo := range unheld {
 		unp.Signal(signo, sys.SIG_IGN)
-		sentAtOnce(signo, 3, func() {})
+		sentAtOnce(signo, func() {})
 		unp.Signal(signo, sys.SIG_DFL)
 	}
 	fmt.Println("ignored")
@@ -100,7 +100,7 @@ var _ = register("blocked at once", prints{Stdout: "blocked\n"}, func() { // lik
 		sys.Sigaddset(&set, signo)
 		unp.Signal(signo, func(unix.Signal) { os.Exit(status) })
 		unp.Sigprocmask(unix.SIG_BLOCK, &set, &old)
-		sentAtOnce(signo, 3, func() {
+		sentAtOnce(signo, func() {
 			status = 3
 			unp.Sigprocmask(unix.SIG_SETMASK, &old, nil)
 			os.Exit(5)
@@ -112,8 +112,8 @@ var _ = register("blocked at once", prints{Stdout: "blocked\n"}, func() { // lik
 })
 
 // sentAtOnce sends a signal to a new child, which calls do when the signal has been sent. It says
-// so if the child does not end with this status.
-func sentAtOnce(signo unix.Signal, status int, do func()) {
+// so if the child does not end with status 3.
+func sentAtOnce(signo unix.Signal, do func()) {
 	p := make([]int, 2)
 	sys.Pipe(p)
 	pid := unp.Fork()
@@ -121,14 +121,14 @@ func sentAtOnce(signo unix.Signal, status int, do func()) {
 		unp.Close(p[1])
 		sys.Read(p[0], make([]byte, 1))
 		do()
-		os.Exit(status)
+		os.Exit(3)
 	}
 	unp.Close(p[0])
 	sys.Kill(pid, signo)
 	unp.Close(p[1])
 	var stat unix.WaitStatus
 	sys.Waitpid(pid, &stat, unix.WUNTRACED)
-	if stat.ExitStatus() != status {
+	if stat.ExitStatus() != 3 {
 		fmt.Printf("a child that gets %v: %#x\n", signo, uint32(stat))
 		sys.Kill(pid, unix.SIGKILL)
 	}
