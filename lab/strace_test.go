@@ -112,8 +112,8 @@ func short(line string) string {
 		return "clone"
 	case "getresuid", "getresgid":
 		return name
-	case "eventfd2":
-		return "eventfd2=" + result
+	case "fcntl":
+		return fmt.Sprintf("fcntl(%s)", args[0])
 	case "exit_group":
 		return fmt.Sprintf("exit_group(%s)", m[2])
 	case "pipe2":
@@ -203,7 +203,7 @@ func TestSystemCallsOfServers(t *testing.T) {
 	}
 	const (
 		listen  = tcpSocket + "3 bind(3) listen(3, 1024) "
-		fork    = "accept(3)=4 getresuid getresgid eventfd2=5 close(5) pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) "
+		fork    = "accept(3)=4 getresuid getresgid fcntl(0) fcntl(1) fcntl(2) pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) "
 		serve   = "close(3) read(4) write(4,6) read(4) write(4,5) read(4)=0 exit_group(0)"
 		name    = "prctl(PR_GET_NAME) "
 		restart = "rt_sigaction(SIGCHLD,SA_RESTART) "

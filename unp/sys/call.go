@@ -23,11 +23,12 @@ type call struct {
 	fd   int   // the descriptor on which main may sleep, or -1
 	open []int // the descriptors that it has opened
 
-	accepts bool // it waits for a client
-	bytes   int  // how many it has read
-	reads   bool // it is one of those of which the path keeps only so many, see maxReads
-	skips   bool // it is made through skipped
-	stores  bool // it has stored what the child needs, so it is replayed even if it succeeds
+	accepts bool   // it waits for a client
+	bytes   int    // how many it has read
+	data    []byte // these, if it has stored nothing else
+	reads   bool   // it is one of those of which the path keeps only so many, see maxReads
+	skips   bool   // it is made through skipped
+	stores  bool   // it has stored what the child needs, so it is replayed even if it succeeds
 }
 
 // The three kinds of calls, by what can interrupt them: no handler, a handler without
@@ -141,6 +142,9 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 		n, err := do()
 		data = buf[:min(max(n, 0), len(buf))]
 		c.bytes = len(data)
+		if len(out) == 0 {
+			c.data = slices.Clone(data) // main may change the buffer
+		}
 		return n, err
 	}, append([]any{&data}, out...)...)
 	copy(buf, data)
@@ -256,7 +260,11 @@ func (c *call) record(at place, result int, err error, out []any) {
 		s.lost = !countRead(s)
 	}
 	s.call = c.String()
-	if !s.lost {
+	switch {
+	case s.lost:
+	case c.data != nil: // most servers' children read, and never fork
+		s.data = c.data
+	default:
 		var err error
 		s.values, err = valuesText(out...)
 		switch {

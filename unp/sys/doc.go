@@ -143,23 +143,12 @@
 //     and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and exec drops
 //     them. [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for
 //     main's thread only.
-//   - A signal that is sent to a new child waits until the child has reached its Fork. But the
-//     runtime unblocks SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGTERM, SIGTRAP, SIGSTKFLT, SIGSYS and
-//     the signals of faults, such as SIGSEGV, and these end the child, some with a stack trace.
-//     If main catches, ignores or blocks one of them, or SIGTSTP, SIGTTIN, SIGTTOU or SIGCONT,
-//     Fork therefore waits for up to five seconds until the child has reached its Fork, so that
-//     the parent does not signal the child too early. The terminal or another process still may:
-//     its signal may end or stop the child, or be lost. Fork does not wait for the sake of
-//     SIGCHLD and SIGURG, which may be lost, nor of SIGPIPE and SIGXFSZ, which may be lost if
-//     main leaves them at their defaults.
 //   - In a program that package os/exec starts, most signals that main ignores are at their
 //     defaults; SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU stay ignored, and so do SIGHUP and SIGINT
 //     if they were ignored when the program started. A program that [Exec] starts ignores them
 //     all, as in C.
-//   - In a child, a SIGCHLD that arrives before the child's own first Fork is lost if its
-//     handler was set on the way to the Fork that made the child, unless main blocked SIGCHLD at
-//     that Fork. A child's threads other than main's block most signals, so a program that a
-//     goroutine of the child executes starts with most signals blocked.
+//   - A child's threads other than main's block most signals, so a program that a goroutine of the
+//     child executes starts with most signals blocked.
 //   - The runtime unblocks many of the signals that were blocked when the program started,
 //     SIGINT, SIGTERM and SIGCHLD among them. In a program that strace or a debugger has
 //     started, main's thread blocks SIGURG.
@@ -168,4 +157,20 @@
 //   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while
 //     SIGURG is blocked. A handler for SIGPIPE may be called twice after a write through
 //     os.Stdout. Real-time signals are not queued.
+//
+// # Signals sent to a new child
+//
+// As a rule, a signal that is sent to a new child waits until the child has reached its Fork,
+// where it has its parent's dispositions: so the signal does what it does in C. But
+//
+//   - SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGTERM, SIGTRAP, SIGSTKFLT, SIGSYS and the signals of
+//     faults, such as SIGSEGV, do not wait, because the runtime unblocks them: they end the child,
+//     some with a stack trace. SIGTSTP, SIGTTIN, SIGTTOU and SIGCONT do not wait either;
+//   - if main catches, ignores or blocks any of these signals, Fork waits instead: it returns in
+//     the parent when the child has reached its own Fork, or after five seconds. So the parent
+//     does not signal the child too early; but the terminal or another process may, and then the
+//     signal ends or stops the child, or is lost;
+//   - SIGURG may be lost, and so may SIGPIPE and SIGXFSZ if main leaves them at their defaults;
+//   - a SIGCHLD that arrives before the child itself has called Fork may be lost, unless its
+//     parent's main blocked SIGCHLD at the Fork that made the child.
 package sys

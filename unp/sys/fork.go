@@ -34,9 +34,9 @@ import (
 // The child is this program, executed again: see the package comment. If the child's main makes
 // a call other than the next one on the path, the child prints a message that names both, and
 // exits. Fork costs about as much as executing a Go program. It needs /proc, /dev/null and two
-// free descriptors, or four if it waits for the child (see Limits of signals). If main has
-// changed its directory with [Chdir], at least three must be free: with only two, what main has
-// printed appears again in the child.
+// free descriptors, or four if it waits for the child (see Signals sent to a new child). If main
+// has changed its directory with [Chdir], at least three must be free: with only two, what main
+// has printed appears again in the child.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()
@@ -104,7 +104,7 @@ func isPrivileged() bool {
 
 // execute makes a process that executes this program again. Of the signals that are sent to the
 // child before its main has reached the fork, those in earlySignals wait, except those that the
-// runtime unblocks (see Limits of signals in doc.go).
+// runtime unblocks (see Signals sent to a new child in doc.go).
 func execute() (int, error) {
 	spare := occupyStandard()
 	defer closeAll(spare)
@@ -194,18 +194,20 @@ func dropFailedChild() {
 // makes a pipe, and if the second descriptor of that pipe were below 4, ForkExec would move it
 // to 4, which may be open.
 func occupyStandard() (taken []int) {
-	const n = 3
-	for {
-		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
-		if err != nil {
-			return taken
+	for standard := range 3 {
+		_, err := unix.FcntlInt(uintptr(standard), unix.F_GETFD, 0)
+		if err == nil { // it is open
+			continue
 		}
-		if fd >= n {
+		fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC) // at the lowest free number
+		switch {
+		case err == nil && fd == standard:
+			taken = append(taken, fd)
+		case err == nil: // another goroutine has just taken that number
 			unix.Close(fd)
-			return taken
 		}
-		taken = append(taken, fd)
 	}
+	return taken
 }
 
 // mayMissSignal tells whether a signal that the parent catches, ignores or blocks may end or stop

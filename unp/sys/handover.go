@@ -195,6 +195,9 @@ func (s *step) appendLine(b []byte, before []keptValue) []byte {
 	if s.line == "" {
 		s.line = s.at.line()
 	}
+	if s.values == "" && s.data != nil {
+		s.values, _ = quote(string(s.data)) // no more than maxData
+	}
 	b = fmt.Appendf(b, "0x%016x %s %s = %d", uint64(s.at), s.line, s.call, s.result)
 	if s.errno != 0 {
 		b = fmt.Appendf(b, " %s", errnoName(s.errno))

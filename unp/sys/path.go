@@ -17,7 +17,8 @@ type step struct {
 	call   string // its name and arguments, in the style of strace
 	result int    // a descriptor, a process id or another number, or -1
 	errno  unix.Errno
-	values string      // what it has stored in variables
+	values string      // what it has stored in variables, as text
+	data   []byte      // what it has read, if it has stored nothing else; values is made of it when a child needs it
 	kept   []keptValue // the values of the kept variables when the call returned
 	open   []int       // the descriptors that it has opened and nobody has closed
 	closed []int       // those that somebody has closed: a child forgets what had these numbers before
