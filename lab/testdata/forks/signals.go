@@ -374,7 +374,7 @@ var _ = register("the handler before", prints{Stdout: "1000\n"}, func() { // tha
 	for range 1000 {
 		by := ""
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { by = "f" })
-		unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		unix.Tgkill(unix.Getpid(), unix.Gettid(), unix.SIGUSR1) // with kill, another thread may take it, later
 		unp.Signal(unix.SIGUSR1, func(unix.Signal) { by = "g" })
 		if by == "f" {
 			count++
