@@ -93,7 +93,7 @@ func actionAtStart(signo unix.Signal) action {
 func actions() (list []action) {
 	signals.Lock()
 	defer signals.Unlock()
-	for signo := unix.Signal(1); signo <= 64; signo++ {
+	for signo := range signalsIn(signals.installed) {
 		a := actionOf(signo)
 		if a != (action{signo: signo}) {
 			list = append(list, a)
@@ -108,10 +108,12 @@ func takeActions(list []action) {
 	signals.Lock()
 	defer signals.Unlock()
 	var parents [1 + 64]action
+	set := signals.installed
 	for _, a := range list {
 		parents[a.signo] = a
+		set |= bit(a.signo)
 	}
-	for signo := unix.Signal(1); signo <= 64; signo++ {
+	for signo := range signalsIn(set) {
 		a := parents[signo]
 		a.signo = signo
 		if a == actionOf(signo) {

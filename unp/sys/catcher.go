@@ -42,6 +42,7 @@ type catcher struct {
 var signals struct {
 	sync.Mutex
 	catchers      [1 + 64]catcher // by signal number
+	installed     uint64          // the signals of which install has been called
 	running       uint64          // the signals whose handlers run
 	blocked       uint64          // those that main blocks: their handlers wait
 	held          bool            // main forks: all handlers wait
@@ -117,6 +118,7 @@ func heldBack() uint64 {
 
 // install gives the kernel the disposition of a signal.
 func (c *catcher) install(signo unix.Signal) {
+	signals.installed |= bit(signo)
 	c.kernel = c.forKernel(signo)
 	if signals.off { // the kernel would drop a signal that is pending and ignored on the way
 		return
@@ -534,7 +536,7 @@ func startCatchers(caughtSoFar uint64) {
 	signals.Lock()
 	defer signals.Unlock()
 	signals.off = false
-	for signo := unix.Signal(1); signo <= 64; signo++ {
+	for signo := range signalsIn(signals.installed | caughtSoFar) {
 		c := &signals.catchers[signo]
 		switch {
 		case c.kernel == (ksigaction{}) && caughtSoFar&bit(signo) == 0: // the default, without flags

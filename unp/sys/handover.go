@@ -63,7 +63,9 @@ var errForged = errors.New("not what Fork hands to its child")
 
 // handOver returns the environment of a child: the current one, with the path added.
 func handOver(h heritage, steps []*step) []string {
-	b := fmt.Appendf(nil, "name %q\ndirectory %q\nignored %x\nblocked %x\nclosed %x\n", h.name, h.directory, h.ignored, h.blocked, h.closed)
+	const usual = 1024 // bytes
+	b := make([]byte, 0, usual)
+	b = fmt.Appendf(b, "name %q\ndirectory %q\nignored %x\nblocked %x\nclosed %x\n", h.name, h.directory, h.ignored, h.blocked, h.closed)
 	if h.arrival != 0 {
 		b = fmt.Appendf(b, "arrival %d\n", h.arrival)
 	}
@@ -107,14 +109,14 @@ func withoutForkVars(environ []string) []string {
 
 // handedOver returns what handOver has put into an environment.
 func handedOver(environ []string) string {
-	var b strings.Builder
-	for n := 0; ; n++ {
-		name := forkVarName(n) + "="
+	var parts []string
+	for {
+		name := forkVarName(len(parts)) + "="
 		i := slices.IndexFunc(environ, func(s string) bool { return strings.HasPrefix(s, name) })
 		if i < 0 {
-			return b.String()
+			return strings.Join(parts, "")
 		}
-		b.WriteString(environ[i][len(name):])
+		parts = append(parts, environ[i][len(name):])
 	}
 }
 

@@ -71,8 +71,8 @@ func findProgram(headers, number uintptr) {
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
 
-// stacks has the stack of each place where main has been. lines remembers what the method line
-// has returned.
+// stacks has the stack of each place where main has been, except on its way to its Fork. lines
+// remembers what the method line has returned.
 var (
 	stacks = map[place][]uintptr{}
 	lines  = map[place]string{}
@@ -90,7 +90,7 @@ func here() place {
 		return nowhere
 	}
 	at := hash(pcs)
-	if stacks[at] == nil {
+	if stacks[at] == nil && !path.retracing.Load() { // on its way, a child does without
 		stacks[at] = slices.Clone(pcs)
 	}
 	return at
@@ -160,7 +160,11 @@ func hash(pcs []uintptr) place {
 // that is not in main itself, those of its callers: helper.go:7<main.go:9.
 func (at place) line() string {
 	if lines[at] == "" {
-		lines[at] = lineOf(stacks[at])
+		stack := stacks[at]
+		if stack == nil { // main is there now
+			stack = deepStack()
+		}
+		lines[at] = lineOf(stack)
 	}
 	return lines[at]
 }

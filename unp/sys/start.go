@@ -241,7 +241,9 @@ func arrive() {
 	if !slices.Equal(os.Environ(), environ) {
 		setEnvironment(environ)
 	}
-	block(inherited.blocked)
+	if inherited.blocked != 0 {
+		block(inherited.blocked)
+	}
 	takeActions(inherited.actions)
 	path.retracing.Store(false)
 	startCatchers(inherited.signals() &^ needed)
