@@ -19,7 +19,15 @@ func Read(fd int, p []byte) (int, error) {
 // Write is the system call write, see write(2). It returns the number of bytes, or -1 and
 // the error.
 func Write(fd int, p []byte) (int, error) {
-	return slowly("write", fd, len(p)).on(fd).skipped(len(p), func() (int, error) { return unix.Write(fd, p) })
+	c := func() *call { return slowly("write", fd, len(p)).on(fd) }
+	if path.beyond.Load() && undisturbed() { // if all goes well, nobody needs main's place: that saves time
+		n, err := unix.Write(fd, p)
+		if n == len(p) {
+			return n, nil
+		}
+		return c().skipped(len(p), func() (int, error) { return n, err })
+	}
+	return c().skipped(len(p), func() (int, error) { return unix.Write(fd, p) })
 }
 
 // Close is the system call close, see close(2). It returns the error. If a handler closes
