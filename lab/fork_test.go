@@ -330,6 +330,12 @@ func TestFewDescriptors(t *testing.T) {
 	for _, limit := range []int{5, 6, 7, 8, 16, 58, 59, 60, 61, 62, 63, 64, 65} { // two are free, or more
 		start(t, "prlimit", fmt.Sprint("--nofile=", limit), filepath.Join(bin, "forks"), "few files, elsewhere").ends(0, "child in /\n", "")
 	}
+	for _, c := range []struct {
+		limit int
+		out   string
+	}{{5, "printed\nprinted\n"}, {6, "printed\n"}} {
+		start(t, "prlimit", fmt.Sprint("--nofile=", c.limit), filepath.Join(bin, "forks"), "few files, elsewhere, printed").ends(0, c.out, "")
+	}
 	failed, worked := 0, 0
 	for _, limit := range []int{3, 4, 5, 6, 7, 8, 16, 32, 33, 58, 59, 60, 61, 62, 63, 64, 65, 66, 256} {
 		p := start(t, "prlimit", fmt.Sprint("--nofile=", limit), filepath.Join(bin, "forks"), "few files")

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -141,6 +142,47 @@ var _ = register("inherited", prints{Under: []string{"bash", "-c", `trap "" HUP 
 	for _, signo := range []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGTERM} {
 		fmt.Println(name(unp.Signal(signo, sys.SIG_DFL)))
 	}
+})
+
+var _ = register("ignored by what os/exec starts", prints{Under: []string{"bash", "-c", `trap "" HUP; exec "$@"`, "bash"}, Stdout: "[hangup stopped stopped (tty input) stopped (tty output)]\n"}, func() { // C: all six
+	for _, signo := range []unix.Signal{unix.SIGINT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGUSR1} {
+		unp.Signal(signo, sys.SIG_IGN)
+	}
+	out, err := exec.Command("grep", "SigIgn", "/proc/self/status").Output()
+	if err != nil {
+		unp.ErrSys(err, "grep error")
+	}
+	var set uint64
+	fmt.Sscanf(string(out), "SigIgn: %x", &set)
+	var ignored []unix.Signal
+	for signo := unix.Signal(1); signo <= 64; signo++ {
+		if set&(1<<(signo-1)) != 0 {
+			ignored = append(ignored, signo)
+		}
+	}
+	fmt.Println(ignored)
+})
+
+var _ = register("waits for its parent", prints{Long: "Fork waits for five seconds", Stdout: "Fork has waited for five seconds\nthe child is there\n"}, func() { // whose lock it needs; C: the first line is missing
+	const path = "lock"
+	sys.OnceFunc(func() { os.WriteFile(path, nil, 0o600) })
+	unp.Signal(unix.SIGINT, func(unix.Signal) {})
+	lock, err := os.Open(path)
+	if err != nil {
+		unp.ErrSys(err, "open error")
+	}
+	unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	begin := time.Now()
+	if unp.Fork() == 0 {
+		fmt.Println("the child is there")
+		os.Exit(0)
+	}
+	waited := time.Since(begin)
+	if 5*time.Second <= waited && waited < 8*time.Second {
+		fmt.Println("Fork has waited for five seconds")
+	}
+	unix.Flock(int(lock.Fd()), unix.LOCK_UN)
+	wait()
 })
 
 var _ = register("SIGPROF", prints{Stdout: "slept\n"}, func() { // C: caught, slept

@@ -38,6 +38,15 @@ var _ = register("few files, elsewhere", prints{Test: "TestFewDescriptors"}, fun
 	wait()
 })
 
+var _ = register("few files, elsewhere, printed", prints{Test: "TestFewDescriptors"}, func() { // C: printed once
+	fmt.Println("printed")
+	sys.Chdir("/")
+	if unp.Fork() == 0 {
+		os.Exit(0)
+	}
+	wait()
+})
+
 var _ = register("distinct places", prints{Stdout: "1600 calls at 1600 places\n"}, func() { // 40 calls of a function of 40 calls
 	outer()
 	if unp.Fork() == 0 {
