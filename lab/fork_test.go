@@ -717,6 +717,33 @@ func TestRenamedModule(t *testing.T) {
 	client(t, "tcpcli01", server(t, filepath.Join(dir, "renamed")))
 }
 
+// A reader's own module follows the steps of changing.md, but has go.sum already, so that go
+// asks no other machine.
+func TestOwnModule(t *testing.T) {
+	takesLong(t, "it builds unp and a program")
+	if !onOwnHost(t) {
+		return
+	}
+	dir := t.TempDir()
+	clone, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("bash", "-c", `cp --no-preserve=mode ../tcpserv01/tcpserv01.go ../go.sum "$0" && cd "$0" && go mod init mine &&
+		go mod edit -replace=tcpcliserv="$1" && go mod tidy && go mod edit -godebug=containermaxprocs=0 -godebug=updatemaxprocs=0 &&
+		go build -o own .`, dir, clone)
+	build.Env = append(os.Environ(), "GOPROXY=off")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	srv := server(t, filepath.Join(dir, "own"))
+	client(t, "tcpcli01", srv)
+	socket, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/3", srv.pid()))
+	if !strings.HasPrefix(socket, "socket:") {
+		t.Errorf("descriptor 3 is %q, want the listening socket", socket)
+	}
+}
+
 // Where the kernel allows no further process, Fork says so and ends the server. Where
 // it allows the child but not its threads, the child's runtime says so, and the
 // server continues. Where it allows those too, all is well.
