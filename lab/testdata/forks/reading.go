@@ -34,6 +34,21 @@ var _ = register("request first", prints{
 	}
 })
 
+var _ = register("a buffer that is filled twice", prints{Stdout: "one two\n"}, func() {
+	p := make([]int, 2)
+	buf := make([]byte, 3)
+	sys.Pipe(p)
+	sys.Write(p[1], []byte("onetwo"))
+	sys.Read(p[0], buf)
+	first := string(buf)
+	sys.Read(p[0], buf)
+	if unp.Fork() == 0 {
+		fmt.Println(first, string(buf))
+		os.Exit(0)
+	}
+	wait()
+})
+
 var _ = register("request line first", prints{
 	Clients: []client{
 		{"GET\nhost: a\n\nbody\n", "GET: host: a, body\n"},
