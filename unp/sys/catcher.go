@@ -261,7 +261,7 @@ func (c *catcher) handle(signo unix.Signal) {
 		c.act.Handler = nil
 	}
 	held := heldBack()
-	c.setMask(signals.blocked | act.Mask.Val[0] | bit(signo))
+	c.setMask(held | act.Mask.Val[0] | bit(signo))
 	signals.running |= bit(signo)
 	reinstall(heldBack() &^ held)
 	signals.Unlock()

@@ -30,12 +30,15 @@ const sigThread unix.Signal = 33
 // needed are the signals that the runtime needs.
 const needed = 1<<(unix.SIGSEGV-1) | 1<<(unix.SIGBUS-1) | 1<<(unix.SIGFPE-1) | 1<<(unix.SIGPROF-1) | 1<<(sigThread-1)
 
-// reserved are the signals whose disposition nobody can change, and 32, 33 and 34, which Go's
-// runtime and the C library use.
-const reserved = 1<<(unix.SIGKILL-1) | 1<<(unix.SIGSTOP-1) | 7<<(32-1)
-
 // libraries are the signals that C libraries for Linux keep for themselves.
 const libraries = 3 << (32 - 1)
+
+// unblockable are the signals that are never blocked.
+const unblockable = 1<<(unix.SIGKILL-1) | 1<<(unix.SIGSTOP-1) | libraries
+
+// reserved are the signals whose disposition nobody can change: those, and 34, which Go's
+// runtime keeps for a C library.
+const reserved = unblockable | 1<<(34-1)
 
 // ignoredByDefault are the signals that the kernel ignores at their default.
 const ignoredByDefault = 1<<(unix.SIGCHLD-1) | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGURG-1) | 1<<(unix.SIGWINCH-1)

@@ -72,7 +72,7 @@ func exchange(signo unix.Signal, act *Sigaction_t, at place) Sigaction_t {
 		return was
 	}
 	c.act = *act
-	c.act.Mask.Val[0] &^= reserved
+	c.act.Mask.Val[0] &^= unblockable
 	rememberClosure(at, signo, act.Handler)
 	c.install(signo)
 	sentByNoChild := signo == unix.SIGCHLD && was.ignores() // in C; see forKernel

@@ -364,6 +364,31 @@ var _ = register("mask of a handler", prints{Stdout: "10 12 14 \n10 12 14 \n"}, 
 	sys.Kill(sys.Getpid(), unix.SIGUSR1)
 })
 
+var _ = register("mask of a nested handler", prints{Stdout: "1 10 12 14 \n"}, func() { // which blocks what the outer one blocks, too
+	sys.Sigaction(unix.SIGUSR2, &sys.Sigaction_t{Handler: func(unix.Signal) {
+		var old unix.Sigset_t
+		sys.Sigprocmask(unix.SIG_BLOCK, nil, &old)
+		for signo := range unix.Signal(32) {
+			if sys.Sigismember(&old, signo) {
+				fmt.Print(int(signo), " ")
+			}
+		}
+		fmt.Println()
+	}, Mask: mask(unix.SIGALRM)}, nil)
+	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) {
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+	}, Mask: mask(unix.SIGHUP)}, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+})
+
+var _ = register("a full sa_mask", prints{Stdout: "fffffffe7ffbfeff\n"}, func() { // but for SIGKILL, SIGSTOP, 32 and 33
+	act := sys.Sigaction_t{Handler: func(unix.Signal) {}}
+	sys.Sigfillset(&act.Mask)
+	sys.Sigaction(unix.SIGUSR1, &act, nil)
+	sys.Sigaction(unix.SIGUSR1, nil, &act)
+	fmt.Printf("%x\n", act.Mask.Val[0])
+})
+
 var _ = register("mask at the call", prints{Stdout: "in\nout\nsecond\n"}, func() { // which a new disposition does not change
 	unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("second") })
 	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) {
