@@ -31,7 +31,7 @@
 //
 //   - what main writes to descriptors 1 and 2 without this package is thrown away, unless the
 //     environment variable UNP_PRINT is set and not empty; only the messages of [Fatal] and of a
-//     panic appear, and what a package prints that is initialized before this one;
+//     panic appear, and whatever is printed by packages that are initialized before this one;
 //   - [Sigaction] and [Chdir] do their work again, and return what they returned in the parent:
 //     exec has reset the handlers, and the child's main starts in the directory in which the
 //     program was first started, so that it finds the same files. At its Fork the child gets
@@ -63,9 +63,9 @@
 // SIGTSTP, SIGTTIN and SIGTTOU do, because the runtime has caught all others by then. To change
 // a disposition, use [Sigaction], not os/signal.
 //
-// A handler runs on a thread of its own, where even what is unsafe in C, such as printf, is
-// safe. It may call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a
-// mask. Before and after each call of this package, main waits for the handlers of the signals
+// A handler runs on a thread of its own, where printf and malloc, which are unsafe in C, are
+// safe; but it waits for ever for a lock that main holds during a call of this package. It may
+// call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a mask. Before and after each call of this package, main waits for the handlers of the signals
 // that have arrived, so a handler that hangs holds up main, as in C. Outside this package main
 // does not wait. Nor does os.Exit wait for handlers: call Sleep(0) first. Handlers of different
 // signals may run at the same time, unless sa_mask forbids it.
@@ -92,9 +92,9 @@
 //     timed out, or in which reading failed, for example with EAGAIN, are forgotten too; those
 //     that reached the end of a file are not. If that is not enough, Fork fails until the round
 //     that has read so much is forgotten. What main has read before its loop is never forgotten:
-//     Fork then always fails.
-//   - Variables that a forgotten round has set, and that were not given to Keep, have the
-//     values that the rounds on the path give them. This applies to a server's endless loop and
+//     if that alone is beyond a bound, Fork always fails.
+//   - In the child, variables that a forgotten round has set, and that were not given to Keep,
+//     have the values that the rounds on the path give them. This applies to a server's endless loop and
 //     to any other loop that calls Accept and Close, or Recvfrom with an address, before Fork.
 //     When main has read more than 64 KB, or in more than 1,000 calls, or the path has no room
 //     left, it also applies to any loop's rounds in which reading failed or waiting timed out.
@@ -102,8 +102,8 @@
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.
 //   - A handler that uses variables of the function around it can be handed to a child only if
-//     main has set it on the path, and has not set another for the same signal from the same line
-//     since. Otherwise the child exits with a message.
+//     the child's main sets it again on its way, and main has not since set another for the same
+//     signal from the same line. Otherwise the child exits with a message.
 //   - A process has some five threads, or some eight if it catches a signal, and each counts
 //     against the limit on the user's processes. Where the runtime can start no more, the
 //     program ends with a stack trace.
@@ -134,15 +134,18 @@
 //   - A call that the kernel restarts may continue before the handler has run; in C it
 //     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop.
 //     Such a handler interrupts main's call even if another handler, with SA_RESTART, is running
-//     then. The calls that a handler makes are not interrupted.
+//     then. The calls that a handler makes are not interrupted. If the limit on pending signals
+//     (RLIMIT_SIGPENDING) is used up, a handler may not interrupt main's call.
 //   - The runtime cannot interrupt a loop that calls nothing, because SIGURG is at its
 //     default. Such a loop, for example one that only looks at a variable until a handler has
 //     set it, may hold up the handler, other goroutines and the garbage collector. Call
 //     [Pause] in a loop that waits for a handler, and Sleep(0) in one that computes.
 //   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel: sigtimedwait
 //     and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and exec drops
-//     them. [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for
-//     main's thread only.
+//     them. A SIGCHLD that kill has sent while main ignored and blocked it is dropped when main
+//     sets a handler. Sigprocmask does not hold signal 34 and SIGPROF, nor, as long as main has
+//     no handler for them, SIGSEGV, SIGBUS and SIGFPE. [Sigsuspend] and [Pselect] work as in C.
+//     unix.PthreadSigmask blocks a signal for main's thread only.
 //   - In a program that package os/exec starts, most signals that main ignores are at their
 //     defaults; SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU stay ignored, and so do SIGHUP and SIGINT
 //     if they were ignored when the program started. A program that [Exec] starts ignores them

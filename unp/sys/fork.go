@@ -34,9 +34,8 @@ import (
 // The child is this program, executed again: see the package comment. If the child's main makes
 // a call other than the next one on the path, the child prints a message that names both, and
 // exits. Fork costs about as much as executing a Go program. It needs /proc, /dev/null and two
-// free descriptors, or four if it waits for the child (see Signals sent to a new child). If main
-// has changed its directory with [Chdir], at least three must be free: with only two, what main
-// has printed appears again in the child.
+// free descriptors, or four if it waits for the child (see Signals sent to a new child). With only
+// two, and after [Chdir], what main has printed appears again in the child.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()

@@ -94,7 +94,8 @@ func (act *Sigaction_t) drops(signo unix.Signal) bool {
 // unblocked, its handler is called once, however often the signal was sent. Rarely, the handler
 // is called a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask decides
 // which signals wait until the handler returns, besides those that main blocks. The signal
-// that is being handled always waits, unless it has been set back to SIG_DFL.
+// that is being handled always waits, unless it has been set back to SIG_DFL; so do those whose
+// handlers it has interrupted.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
 	if set != nil { // sigThread is not for programs
@@ -165,8 +166,8 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 // Kill is the system call kill, see kill(2). It returns the error. When main or a handler sends
 // a signal to its own process ID, the signal's handler returns before Kill does, as in C, and
 // strace shows the call as tgkill; neither is so if the caller has blocked the signal. A signal
-// that is sent with unix.Kill may arrive a moment later, on another thread. A child may not get a
-// SIGCHLD at all (see Signals sent to a new child).
+// that is sent with unix.Kill may arrive a moment later, on another thread. A SIGCHLD
+// that is sent to a child may be lost (see Signals sent to a new child).
 func Kill(pid int, signo unix.Signal) error {
 	return briefly("kill", pid, int(signo)).skippedErr(func() error {
 		toItself := pid == unix.Getpid() && isSignal(signo)

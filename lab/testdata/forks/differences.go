@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	ossignal "os/signal"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -183,6 +184,10 @@ var _ = register("waits for its parent", prints{Long: "Fork waits for five secon
 	}
 	unix.Flock(int(lock.Fd()), unix.LOCK_UN)
 	wait()
+})
+
+var _ = register("ignored at the start", prints{Under: []string{"bash", "-c", `trap "" INT; exec "$@"`, "bash"}, Stdout: "true false\n"}, func() { // as C learns from what signal returns
+	fmt.Println(ossignal.Ignored(unix.SIGINT), ossignal.Ignored(unix.SIGHUP))
 })
 
 var _ = register("SIGPROF", prints{Stdout: "slept\n"}, func() { // C: caught, slept
