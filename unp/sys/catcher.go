@@ -284,21 +284,21 @@ func (c *catcher) handle(signo unix.Signal) {
 }
 
 // endSuspension, called when a handler has returned, gives main back the mask that it had before
-// sigsuspend or pselect. The parameter has the signals that the handler blocked. In C, other
-// signals may have interrupted the handler, so their handlers are called first.
+// sigsuspend or pselect. The parameter has the signals that the handler blocked. If another
+// handler runs, the one that has returned had interrupted that in C. If other signals are pending,
+// they have interrupted the one that has returned, so their handlers are called first.
 func endSuspension(handlerBlocked uint64) {
-	if !signals.suspended {
+	if !signals.suspended || signals.running != 0 {
 		return
 	}
 	signals.blocked |= handlerBlocked
-	nested := signals.running != 0
 	for signo := range signalsIn(caught.Load()) {
-		nested = nested || canRun(signo) && signals.catchers[signo].isPending()
+		if canRun(signo) && signals.catchers[signo].isPending() {
+			return
+		}
 	}
-	if !nested {
-		signals.suspended = false
-		signals.blocked = signals.afterward
-	}
+	signals.suspended = false
+	signals.blocked = signals.afterward
 }
 
 // setMask makes the catcher's thread, which calls setMask, block these signals and no others.

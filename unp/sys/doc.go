@@ -65,10 +65,11 @@
 //
 // A handler runs on a thread of its own, where printf and malloc, which are unsafe in C, are
 // safe; but it waits for ever for a lock that main holds during a call of this package. It may
-// call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a mask. Before and after each call of this package, main waits for the handlers of the signals
-// that have arrived, so a handler that hangs holds up main, as in C. Outside this package main
-// does not wait. Nor does os.Exit wait for handlers: call Sleep(0) first. Handlers of different
-// signals may run at the same time, unless sa_mask forbids it.
+// call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a mask. Before
+// and after each call of this package, main waits for the handlers of the signals that have
+// arrived, so a handler that hangs holds up main, as in C. Outside this package main does not
+// wait. Nor does os.Exit wait for handlers: call Sleep(0) first. Handlers of different signals
+// may run at the same time, unless sa_mask forbids it.
 //
 // When a handler without SA_RESTART has returned, the call in which main sleeps fails with
 // EINTR; any handler, with SA_RESTART or without, ends [Sleep], [Nanosleep], [Pause],
@@ -83,21 +84,23 @@
 //     message. A call that has a line only if it fails, such as Listen or Write, does nothing
 //     there and reports success.
 //   - The path must fit into the environment that execve(2) accepts, as a rule 2 MB, which is
-//     room for some 25,000 calls. A server's finished rounds do not count: a round of the loop
-//     around Accept, or around Recvfrom with an address, is forgotten when all its descriptors
-//     are closed, main has used all that it has read, and later rounds have made the same calls.
-//     From one Accept or such Recvfrom to the next, and before the first, main may read at most
-//     64 KB, and in at most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as
-//     calls that read. Beyond these bounds, any loop's rounds in which Select, Pselect or Poll
-//     timed out, or in which reading failed, for example with EAGAIN, are forgotten too; those
-//     that reached the end of a file are not. If that is not enough, Fork fails until the round
-//     that has read so much is forgotten. What main has read before its loop is never forgotten:
-//     if that alone is beyond a bound, Fork always fails.
+//     room for some 25,000 calls; once it has more than 150,000, Fork fails for good. A server's
+//     finished rounds do not count: a round of the loop around Accept, or around Recvfrom with
+//     an address, is forgotten when all its descriptors are closed, main has used all that it
+//     has read, and later rounds have made the same calls. From one Accept or such Recvfrom to
+//     the next, and before the first, main may read at most 64 KB, and in at most 1,000 calls;
+//     Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond these
+//     bounds, any loop's rounds in which Select, Pselect or Poll timed out, or in which reading
+//     failed, for example with EAGAIN, are forgotten too; those that reached the end of a file
+//     are not. If that is not enough, Fork fails until the round that has read so much is
+//     forgotten. What main has read before its loop is never forgotten: if that alone is beyond
+//     a bound, Fork always fails.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
-//     have the values that the rounds on the path give them. This applies to a server's endless loop and
-//     to any other loop that calls Accept and Close, or Recvfrom with an address, before Fork.
-//     When main has read more than 64 KB, or in more than 1,000 calls, or the path has no room
-//     left, it also applies to any loop's rounds in which reading failed or waiting timed out.
+//     have the values that the rounds on the path give them. This applies to a server's endless
+//     loop and to any other loop that calls Accept and Close, or Recvfrom with an address,
+//     before Fork. When main has read more than 64 KB, or in more than 1,000 calls, or the path
+//     has no room left, it also applies to any loop's rounds in which reading failed or waiting
+//     timed out.
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.
@@ -111,9 +114,10 @@
 //     main has set with prctl(2), the child has only what exec keeps; its name is the one with
 //     which the first process was started.
 //   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
-//   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2. Calls
-//     of this package drop SOCK_CLOEXEC and O_CLOEXEC, but os.Open sets O_CLOEXEC, even inside
-//     Once. A file that main opens again on its way may have another number in the child.
+//   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2, which
+//     are no longer close-on-exec there. Calls of this package drop SOCK_CLOEXEC and O_CLOEXEC,
+//     but os.Open sets O_CLOEXEC, even inside Once. A file that main opens again on its way may
+//     have another number in the child.
 //   - The runtime opens /dev/null in the place of a standard descriptor that is closed when the
 //     first process starts, opens two descriptors of its own if a standard descriptor has
 //     O_NONBLOCK or, sometimes, after a garbage collection, and raises the soft limit on

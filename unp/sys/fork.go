@@ -34,8 +34,9 @@ import (
 // The child is this program, executed again: see the package comment. If the child's main makes
 // a call other than the next one on the path, the child prints a message that names both, and
 // exits. Fork costs about as much as executing a Go program. It needs /proc, /dev/null and two
-// free descriptors, or four if it waits for the child (see Signals sent to a new child). With only
-// two, and after [Chdir], what main has printed appears again in the child.
+// free descriptors besides 0, 1 and 2, or four if it waits for the child (see Signals sent to a
+// new child). With only two, and after [Chdir], what main has printed appears again in the
+// child.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()

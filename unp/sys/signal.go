@@ -174,7 +174,11 @@ func Kill(pid int, signo unix.Signal) error {
 		blocked := toItself && currentMask()&bit(signo) != 0
 		if toItself && !blocked { // or the kernel might give the signal to another thread
 			defer waitNested(signo)()
-			return unix.Tgkill(pid, unix.Gettid(), signo)
+			err := unix.Tgkill(pid, unix.Gettid(), signo)
+			if (stops|bit(unix.SIGSTOP))&bit(signo) != 0 {
+				settle(caught.Load()) // what has come during the stop may be on its way to another thread
+			}
+			return err
 		}
 		err := unix.Kill(pid, signo)
 		if blocked && !onMain() { // Sigprocmask does this for main

@@ -196,6 +196,21 @@ var _ = register("one for each sigsuspend", prints{Stdout: "interrupted system c
 	}
 })
 
+var _ = register("nested in sigsuspend", prints{Stdout: "interrupted system call 1 2\n"}, func() { // a handler sends itself another signal, twice
+	first, second := 0, 0
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { second++ })
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		first++
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+	})
+	blocked := mask(unix.SIGUSR1, unix.SIGUSR2)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	err := sys.Sigsuspend(&unix.Sigset_t{})
+	fmt.Println(err, first, second)
+})
+
 var _ = register("two in one sigsuspend", prints{Stdout: "USR2 USR1 interrupted system call\n"}, func() { // one of which interrupts the other's handler
 	blocked := mask(unix.SIGUSR1, unix.SIGUSR2)
 	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
