@@ -64,7 +64,7 @@ func Listen(fd, backlog int) error {
 
 // Accept is the system call accept, see accept(2). It returns the descriptor of the
 // connection, or -1 and the error, such as EINTR when a signal handler has interrupted it
-// (section 5.9).
+// (section 5.9). sa and salen may be nil.
 func Accept(fd int, sa SA, salen *Socklen) (int, error) {
 	c := slowly("accept", fd).on(fd)
 	c.accepts = true

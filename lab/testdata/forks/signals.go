@@ -383,6 +383,26 @@ var _ = register("the handler before", prints{Stdout: "1000\n"}, func() { // tha
 	fmt.Println(count)
 })
 
+var _ = register("continued", prints{Stdout: "100\n"}, func() { // after a stop, the handler runs before Kill returns
+	pid := unp.Fork()
+	if pid == 0 {
+		handled, count := 0, 0
+		unp.Signal(unix.SIGCONT, func(unix.Signal) { handled++ })
+		for n := 1; n <= 100; n++ {
+			sys.Kill(sys.Getpid(), unix.SIGSTOP)
+			if handled == n {
+				count++
+			}
+		}
+		fmt.Println(count)
+		os.Exit(0)
+	}
+	var stat unix.WaitStatus
+	for sys.Waitpid(pid, &stat, unix.WUNTRACED); stat.Stopped(); sys.Waitpid(pid, &stat, unix.WUNTRACED) {
+		unix.Kill(pid, unix.SIGCONT)
+	}
+})
+
 var _ = register("default again", prints{Status: 128 + 10}, func() { // set by the handler, while the signal comes a second time
 	unp.Signal(unix.SIGUSR1, func(signo unix.Signal) {
 		unp.Signal(signo, func(unix.Signal) {})
