@@ -135,13 +135,13 @@
 //
 // # Limits of signals
 //
-//   - A call that the kernel restarts may continue before the handler has run; in C it continues
-//     afterward. So may any call, before the handlers of the signals that have come while
-//     another process had stopped this one. Where this matters, use a handler without
-//     SA_RESTART, and a loop. Such a handler interrupts main's call even if another handler,
-//     with SA_RESTART, is running then. The calls that a handler makes are not interrupted. If
-//     the limit on pending signals (RLIMIT_SIGPENDING) is used up, a handler may not interrupt
-//     main's call.
+//   - A call that the kernel restarts may continue before the handler has run; in C it
+//     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop.
+//     Such a handler interrupts main's call even if another handler, with SA_RESTART, is running
+//     then. The calls that a handler makes are not interrupted.
+//   - After another process has stopped this one, main may continue before the handlers of the
+//     signals that came in the meantime have run. If the limit on pending signals
+//     (RLIMIT_SIGPENDING) is used up, a handler may fail to interrupt main's call.
 //   - The runtime cannot interrupt a loop that calls nothing, because SIGURG is at its
 //     default. Such a loop, for example one that only looks at a variable until a handler has
 //     set it, may hold up the handler, other goroutines and the garbage collector. Call
