@@ -143,7 +143,7 @@ var atClose []func(fd int)
 
 // AtClose, called before main begins, registers f, which is then called with each descriptor
 // that [Close] closes. It is also called with each new descriptor, because main may have closed
-// an earlier one of the same number by other means.
+// an earlier one of the same number by other means. f must not call this package.
 func AtClose(f func(fd int)) { atClose = append(atClose, f) }
 
 // readAheads are the functions that ReadAhead was given.
