@@ -239,18 +239,24 @@ func (c *call) record(at place, result int, err error, out []any) {
 		s.after = path.skipped
 	}
 	if s.accepts {
-		path.reads, path.data = 0, 0
-		path.beyond.Store(false)
+		s.lost = path.unseen.Load() >= 0 // what main has read unseen may belong to this round
+		comeBack()
 	}
+	tooMuch := false
 	if c.reads {
-		if path.beyond.Load() {
+		switch {
+		case path.beyond.Load() && path.readAt[at]:
+			loseRead()
+			c.readUnseen()
 			return
+		case path.beyond.Load():
+			comeBack()
 		}
-		s.lost = !countRead(s)
+		tooMuch = !countRead(s)
 	}
 	s.call = c.String()
 	switch {
-	case s.lost:
+	case tooMuch || s.lost:
 	case c.data != nil: // most servers' children read, and never fork
 		s.data = c.data
 	default:
@@ -258,14 +264,26 @@ func (c *call) record(at place, result int, err error, out []any) {
 		s.values, err = valuesText(out...)
 		switch {
 		case err != nil && c.reads: // a poll of very many descriptors
-			s.lost = true
-			path.beyond.Store(true)
+			tooMuch = true
 		case err != nil:
 			fatalNotGiven(at, err)
 		}
 	}
+	s.lost = s.lost || tooMuch
 	s.noteKept(lastKept())
 	appendStep(s)
+	if tooMuch {
+		goBeyond(at)
+		c.readUnseen()
+	}
+}
+
+// readUnseen lets main read on from a descriptor without its place being noted, which saves time.
+// The last step is lost, so until there is another one, the path need not know what main reads.
+func (c *call) readUnseen() {
+	if c.name == "read" {
+		path.unseen.Store(int32(c.fd))
+	}
 }
 
 // noteKept gives the step the values of the kept variables. The parameter before has their

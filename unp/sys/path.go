@@ -29,7 +29,7 @@ type step struct {
 	bytes   int  // how many it has read
 	idle    bool // it waited for input, and there was none
 	found   bool // it waited for input, and there was some
-	lost    bool // it is the first beyond that bound: from here on, what main reads is not on the path
+	lost    bool // between it and the next step, main has read what is not on the path
 	unread  bool // main had data that it had read but not used, when it came to this step
 	stays   bool // for withoutFinishedRounds
 }
@@ -58,12 +58,15 @@ var path struct {
 
 	handlersReturned uint32 // how many there were at the last step
 
-	reads, data int         // since the last accept
-	beyond      atomic.Bool // they are beyond the bound
+	reads, data int            // since the last accept, see countRead
+	beyond      atomic.Bool    // they are beyond the bound
+	readAt      map[place]bool // if so, where main has read since the last accept
+	unseen      atomic.Int32   // the descriptor from which main reads without its place being noted, or -1
 }
 
 // appendStep adds a step to the path.
 func appendStep(s *step) {
+	path.unseen.Store(-1)
 	path.Lock()
 	defer path.Unlock()
 	s.open = append(s.open, path.opening...)
@@ -102,8 +105,9 @@ func noteOpener(s *step) {
 }
 
 // countRead counts a step that reads, and tells whether it is within the bound. Beyond the
-// bound, the path forgets idle rounds. If that is not enough, the path does not have what main
-// reads from this step on until its next accept.
+// bound, the path forgets idle rounds. If that is not enough, the step is lost, unless main has
+// not read at its place since the last accept: main may have begun a new round, so the path has
+// what main reads from there on.
 func countRead(s *step) bool {
 	path.reads++
 	path.data += s.bytes
@@ -113,19 +117,47 @@ func countRead(s *step) bool {
 	path.Lock()
 	defer path.Unlock()
 	forgetIdleRounds()
-	round := sinceAccept(path.taken)
 	path.reads, path.data = 1, s.bytes
-	for _, earlier := range path.taken[round:] {
+	again := false
+	for _, earlier := range path.taken[sinceAccept(path.taken):] {
 		if earlier.reads {
 			path.reads++
 			path.data += earlier.bytes
+			again = again || earlier.at == s.at
 		}
 	}
-	if path.reads <= maxReads && path.data <= maxData {
-		return true
+	if !again {
+		path.reads, path.data = 1, s.bytes
+	}
+	return !again || path.reads <= maxReads && path.data <= maxData
+}
+
+// goBeyond notes that what main reads is beyond the bound. From now on, the path does not have
+// what main reads where it has read since the last accept.
+func goBeyond(at place) {
+	path.readAt = map[place]bool{at: true}
+	for _, s := range path.taken[sinceAccept(path.taken):] {
+		if s.reads {
+			path.readAt[s.at] = true
+		}
 	}
 	path.beyond.Store(true)
-	return false
+}
+
+// comeBack notes that main reads within the bound again.
+func comeBack() {
+	path.reads, path.data = 0, 0
+	path.beyond.Store(false)
+	path.unseen.Store(-1)
+}
+
+// loseRead notes that the path does not have what main reads now.
+func loseRead() {
+	path.Lock()
+	defer path.Unlock()
+	if len(path.taken) > 0 {
+		path.taken[len(path.taken)-1].lost = true
+	}
 }
 
 // sinceAccept returns the index of the first step after the last accept.
@@ -167,6 +199,7 @@ func readAhead() (bytes int) {
 // forgetDescriptor notes that a descriptor is closed, or that its number is about to get
 // another file.
 func forgetDescriptor(fd int) {
+	path.unseen.CompareAndSwap(int32(fd), -1)
 	for _, f := range atClose {
 		f(fd)
 	}

@@ -44,6 +44,7 @@ func init() {
 	runtime.LockOSThread()
 	messages.Store(2)
 	mainOn.Store(-1)
+	path.unseen.Store(-1)
 	auxv, _ = unix.Auxv()
 	findProgram(getauxval(atPhdr), getauxval(atPhnum))
 	text := handedOver(environ)
