@@ -93,8 +93,8 @@
 //     bounds, any loop's rounds in which Select, Pselect or Poll timed out, or in which reading
 //     failed, for example with EAGAIN, are forgotten too; those that reached the end of a file
 //     are not. If that is not enough, Fork fails until the round that has read so much is
-//     forgotten. What main has read before its loop is never forgotten: if that alone is beyond
-//     a bound, Fork always fails.
+//     forgotten, or one round longer. What main has read before its loop is never forgotten: if
+//     that alone is beyond a bound, Fork always fails.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop that calls Accept and Close, or Recvfrom with an address,

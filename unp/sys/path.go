@@ -129,7 +129,7 @@ func countRead(s *step) bool {
 	if !again {
 		path.reads, path.data = 1, s.bytes
 	}
-	return !again || path.reads <= maxReads && path.data <= maxData
+	return path.reads <= maxReads && path.data <= maxData
 }
 
 // goBeyond notes that what main reads is beyond the bound. From now on, the path does not have

@@ -248,6 +248,20 @@ var _ = register("reads much in a finished round", prints{ // and opens a file t
 	}
 })
 
+// exitStatus returns the status of a child that exits with it at once, or -1 if Fork fails.
+func exitStatus(status int) int {
+	pid, err := sys.Fork()
+	if pid == 0 {
+		os.Exit(status)
+	}
+	if err != nil {
+		return -1
+	}
+	var stat unix.WaitStatus
+	sys.Waitpid(pid, &stat, 0)
+	return stat.ExitStatus()
+}
+
 var _ = register("too much in one round", prints{Stdout: "0 -1\n1 11\n2 12\n"}, func() { // after something that every child needs; C: 0 0
 	zeros, _ := sys.Open("/dev/zero", unix.O_RDONLY, 0)
 	buf := make([]byte, 70_000)
@@ -263,17 +277,7 @@ var _ = register("too much in one round", prints{Stdout: "0 -1\n1 11\n2 12\n"}, 
 		var from sys.SockaddrUn
 		fromlen := sys.Sizeof(from)
 		sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
-		status := -1
-		pid, err := sys.Fork()
-		if pid == 0 {
-			os.Exit(10 + i)
-		}
-		if err == nil {
-			var stat unix.WaitStatus
-			sys.Waitpid(pid, &stat, 0)
-			status = stat.ExitStatus()
-		}
-		fmt.Println(i, status)
+		fmt.Println(i, exitStatus(10 + i))
 		i++
 	}
 })
@@ -331,6 +335,143 @@ var _ = register("iterative, then concurrent", prints{
 		}
 		unp.Close(connfd)
 		clients++
+	}
+})
+
+const upload = 100_000 // bytes
+
+// readAll reads until the client closes its end, and returns the number of bytes.
+func readAll(connfd int, buf []byte) (sum int) {
+	for n, _ := sys.Read(connfd, buf); n > 0; n, _ = sys.Read(connfd, buf) {
+		sum += n
+	}
+	return sum
+}
+
+var _ = register("ticket after an upload", prints{
+	Clients: []client{{"one", "ticket 0\n"}, {strings.Repeat("u", upload), "ticket 1, 100000 bytes\n"}, {"two", "ticket 2\n"}, {"three", "ticket 3\n"}},
+	Status:  terminated,
+}, func() { // main reads before Accept, too, and what it reads there is on the path again
+	p := make([]int, 2)
+	ticket, buf := make([]byte, 1), make([]byte, unp.MAXLINE)
+	sys.Pipe(p)
+	sys.Write(p[1], []byte("0123456789"))
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		sys.Read(p[0], ticket)
+		connfd := accept(listenfd)
+		sys.Read(connfd, buf[:1])
+		if buf[0] == 'u' {
+			unp.Writen(connfd, fmt.Appendf(nil, "ticket %s, %d bytes\n", ticket, 1+readAll(connfd, buf)))
+		} else if unp.Fork() == 0 {
+			say(connfd, fmt.Sprintf("ticket %s", ticket))
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("select after an upload", prints{
+	Clients: []client{{"one", "client 1\n"}, {strings.Repeat("u", upload), "client 2, 100000 bytes\n"}, {"three", "client 3\n"}, {"four", "client 4\n"}},
+	Status:  terminated,
+}, func() { // the same, with Keep at the beginning of the round
+	var rset unix.FdSet
+	clients := 0
+	buf := make([]byte, unp.MAXLINE)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		sys.Keep(&clients)
+		clients++
+		rset.Zero()
+		rset.Set(listenfd)
+		sys.Select(listenfd+1, &rset, nil, nil, nil)
+		connfd := accept(listenfd)
+		sys.Read(connfd, buf[:1])
+		if buf[0] == 'u' {
+			unp.Writen(connfd, fmt.Appendf(nil, "client %d, %d bytes\n", clients, 1+readAll(connfd, buf)))
+		} else if unp.Fork() == 0 {
+			say(connfd, fmt.Sprintf("client %d", clients))
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("read in vain, after much", prints{Stdout: "0 1 2 3 \n"}, func() { // rounds in which waiting timed out are forgotten, but not what main had read before
+	zeros, _ := sys.Open("/dev/zero", unix.O_RDONLY, 0)
+	read, count, round := 0, 0, 0
+	for range 1000 {
+		n, _ := sys.Read(zeros, make([]byte, 5))
+		read += n
+	}
+	for count = 0; count < 3; count++ {
+		sys.Keep(&count)
+		sys.Poll(nil, 0)
+		sys.Sleep(0)
+	}
+	fd, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	for round = 0; round < 4; round++ {
+		sys.Keep(&round, &count)
+		polls := 1
+		if round == 1 {
+			polls = 1200
+		}
+		for count = 0; count < polls; count++ {
+			sys.Keep(&round, &count)
+			sys.Poll(nil, 0)
+		}
+		var from sys.SockaddrUn
+		fromlen := sys.Sizeof(from)
+		sys.Send(fd[0], nil, 0)
+		sys.Recvfrom(fd[1], make([]byte, 1), 0, &from, &fromlen)
+		if unp.Fork() == 0 {
+			fmt.Print(round+read-5000, " ")
+			os.Exit(0)
+		}
+		sys.Wait(nil)
+	}
+	fmt.Println()
+})
+
+var _ = register("read on from an open file", prints{Stdout: "10\nupload\n-1\n10\n10\n"}, func() { // which main may read in its next round, too; C: 10 for each fork
+	zeros, _ := sys.Open("/dev/zero", unix.O_RDONLY, 0)
+	buf := make([]byte, unp.MAXLINE)
+	fd, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	for _, request := range []byte("fufff") {
+		var from sys.SockaddrUn
+		fromlen := sys.Sizeof(from)
+		sys.Send(fd[0], []byte{request}, 0)
+		sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
+		if buf[0] == 'u' {
+			for range 30 {
+				sys.Read(zeros, buf)
+			}
+			fmt.Println("upload")
+			continue
+		}
+		fmt.Println(exitStatus(10))
+	}
+})
+
+var _ = register("much without an accept", prints{Stdout: "0 10\n2 -1\n3 -1\n4 14\n"}, func() { // in a round after one with it; C: 2 12, 3 13
+	zeros, _ := sys.Open("/dev/zero", unix.O_RDONLY, 0)
+	buf := make([]byte, unp.MAXLINE)
+	fd, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
+	for i := 0; i < 5; i++ {
+		sys.Keep(&i)
+		if i != 2 {
+			var from sys.SockaddrUn
+			fromlen := sys.Sizeof(from)
+			sys.Send(fd[0], nil, 0)
+			sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
+		}
+		if i == 1 || i == 2 {
+			for range 20 {
+				sys.Read(zeros, buf)
+			}
+		}
+		if i == 1 {
+			continue
+		}
+		fmt.Println(i, exitStatus(10 + i))
 	}
 })
 
