@@ -277,7 +277,7 @@ var _ = register("too much in one round", prints{Stdout: "0 -1\n1 11\n2 12\n"}, 
 		var from sys.SockaddrUn
 		fromlen := sys.Sizeof(from)
 		sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
-		fmt.Println(i, exitStatus(10 + i))
+		fmt.Println(i, exitStatus(10+i))
 		i++
 	}
 })
@@ -471,7 +471,7 @@ var _ = register("much without an accept", prints{Stdout: "0 10\n2 -1\n3 -1\n4 1
 		if i == 1 {
 			continue
 		}
-		fmt.Println(i, exitStatus(10 + i))
+		fmt.Println(i, exitStatus(10+i))
 	}
 })
 
