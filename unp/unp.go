@@ -9,8 +9,8 @@
 // C. Fputs does too, whereas C's fputs fails. InetPton's message has no colon and no error text,
 // and Listen's message about LISTENQ has no error text.
 //
-// What C gets from the system's own headers, such as accept and struct sockaddr_in, is in
-// package sys.
+// What C gets from the system's own headers is in package sys, such as accept and struct
+// sockaddr_in, or in golang.org/x/sys/unix, such as AF_INET and EINTR.
 package unp
 
 import "golang.org/x/sys/unix"

@@ -64,12 +64,12 @@
 // a disposition, use [Sigaction], not os/signal.
 //
 // A handler runs on a thread of its own, where printf and malloc, which are unsafe in C, are
-// safe; but it waits for ever for a lock that main holds during a call of this package. It may
-// call anything except [Fork], [Keep], [Pause], [Sigsuspend] and [Pselect] with a mask. Before
-// and after each call of this package, main waits for the handlers of the signals that have
-// arrived, so a handler that hangs holds up main, as in C. Outside this package main does not
-// wait. Nor does os.Exit wait for handlers: call Sleep(0) first. Handlers of different signals
-// may run at the same time, unless sa_mask forbids it.
+// safe. If main holds a lock during a call of this package, a handler that asks for that lock
+// waits forever. A handler may call anything except [Fork], [Keep], [Pause], [Sigsuspend] and
+// [Pselect] with a mask. Before and after each call of this package, main waits for the handlers
+// of the signals that have arrived, so a handler that hangs holds up main, as in C. Outside this
+// package main does not wait. Nor does os.Exit wait for handlers: call Sleep(0) first. Handlers
+// of different signals may run at the same time, unless sa_mask forbids it.
 //
 // When a handler without SA_RESTART has returned, the call in which main sleeps fails with
 // EINTR; any handler, with SA_RESTART or without, ends [Sleep], [Nanosleep], [Pause],
@@ -125,8 +125,8 @@
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
 //     may give back capabilities that the parent has dropped, and copies the effective user ID
 //     to the saved one. Fork fails in a program that was started with the privileges of another
-//     user (set-user-ID, for example) or has them at the time, because its child could not trust
-//     its environment.
+//     user (set-user-ID, for example) or has them when it calls Fork, because its child could
+//     not trust its environment.
 //   - Do not close all descriptors in a loop, as daemons do: if the runtime's own are among them,
 //     the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime may use descriptor 3, or 3 and 4, for itself, unless
@@ -146,12 +146,12 @@
 //     default. Such a loop, for example one that only looks at a variable until a handler has
 //     set it, may hold up the handler, other goroutines and the garbage collector. Call
 //     [Pause] in a loop that waits for a handler, and Sleep(0) in one that computes.
-//   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel: sigtimedwait
-//     and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and exec drops
-//     them. A SIGCHLD that kill has sent while main ignored and blocked it is dropped when main
-//     sets a handler. Sigprocmask does not hold signal 34 and SIGPROF, nor, as long as main has
-//     no handler for them, SIGSEGV, SIGBUS and SIGFPE. [Sigsuspend] and [Pselect] work as in C.
-//     unix.PthreadSigmask blocks a signal for main's thread only.
+//   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel:
+//     sigtimedwait and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and
+//     exec drops them. If kill sends SIGCHLD while main both ignores and blocks it, the signal
+//     is dropped when main sets a handler. Sigprocmask does not hold signal 34 and SIGPROF, nor,
+//     as long as main has no handler for them, SIGSEGV, SIGBUS and SIGFPE. [Sigsuspend] and
+//     [Pselect] work as in C. unix.PthreadSigmask blocks a signal for main's thread only.
 //   - In a program that package os/exec starts, most signals that main ignores are at their
 //     defaults; SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU stay ignored, and so do SIGHUP and SIGINT
 //     if they were ignored when the program started. A program that [Exec] starts ignores them
@@ -178,10 +178,10 @@
 //     faults, such as SIGSEGV, do not wait, because the runtime unblocks them: they end the child,
 //     some with a stack trace. SIGTSTP, SIGTTIN, SIGTTOU and SIGCONT do not wait either;
 //   - if main catches, ignores or blocks any of these signals, Fork waits instead: it returns in
-//     the parent when the child has reached its own Fork, or after five seconds. So the parent
-//     does not signal the child too early; but the terminal or another process may, and then the
-//     signal ends or stops the child, or is lost;
+//     the parent when the child has reached the Fork that made it, or after five seconds. So the
+//     parent does not signal the child too early; but the terminal or another process may, and
+//     then the signal ends or stops the child, or is lost;
 //   - SIGURG may be lost, and so may SIGPIPE and SIGXFSZ if main leaves them at their defaults;
-//   - a SIGCHLD that arrives before the child itself has called Fork may be lost, unless its
-//     parent's main blocked SIGCHLD at the Fork that made the child.
+//   - a SIGCHLD may be lost even after that, until the child has forked a child of its own, unless
+//     its parent's main blocked SIGCHLD at the Fork that made it.
 package sys

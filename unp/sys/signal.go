@@ -98,8 +98,8 @@ func (act *Sigaction_t) drops(signo unix.Signal) bool {
 // handlers it has interrupted.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
-	if set != nil { // sigThread is not for programs
-		set = &unix.Sigset_t{Val: [16]uint64{set.Val[0] &^ bit(sigThread)}}
+	if set != nil { // as the C library does
+		set = &unix.Sigset_t{Val: [16]uint64{set.Val[0] &^ libraries}}
 	}
 	_, err := briefly("rt_sigprocmask", how).replayed(func() (int, error) {
 		if onMain() {
