@@ -238,8 +238,8 @@ func (c *call) record(at place, result int, err error, out []any) {
 	if c.skips || path.skipped >= many {
 		s.after = path.skipped
 	}
+	s.lost = path.unseen.Load() >= 0 // what main has read unseen may belong to this step's round
 	if s.accepts {
-		s.lost = path.unseen.Load() >= 0 // what main has read unseen may belong to this round
 		comeBack()
 	}
 	tooMuch := false
@@ -278,7 +278,7 @@ func (c *call) record(at place, result int, err error, out []any) {
 	}
 }
 
-// readUnseen lets main read on from a descriptor without its place being noted, which saves time.
+// readUnseen lets main read on from a descriptor without a look at its place, which saves time.
 // The last step is lost, so until there is another one, the path need not know what main reads.
 func (c *call) readUnseen() {
 	if c.name == "read" {

@@ -61,7 +61,7 @@ var path struct {
 	reads, data int            // since the last accept, see countRead
 	beyond      atomic.Bool    // they are beyond the bound
 	readAt      map[place]bool // if so, where main has read since the last accept
-	unseen      atomic.Int32   // the descriptor from which main reads without its place being noted, or -1
+	unseen      atomic.Int32   // the descriptor from which main reads without a look at its place, or -1
 }
 
 // appendStep adds a step to the path.

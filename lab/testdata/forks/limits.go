@@ -51,9 +51,10 @@ var _ = register("distinct places", prints{Stdout: "1600 calls at 1600 places\n"
 	outer()
 	if unp.Fork() == 0 {
 		environ, _ := os.ReadFile("/proc/self/environ")
+		text := strings.ReplaceAll(string(environ), "\x00UNP_FORK1=", "") // where the path is cut, even in the middle of a line
 		places := map[string]int{}
 		calls := 0
-		for line := range strings.Lines(string(environ)) {
+		for line := range strings.Lines(text) {
 			if strings.Contains(line, "getpid()") {
 				place, _, _ := strings.Cut(line, " ")
 				places[place]++
