@@ -208,6 +208,16 @@ func result(err error) string {
 	return err.Error()
 }
 
+var _ = register("read from no descriptor", prints{Stdout: "-1 bad file descriptor\n-1 bad file descriptor\n"}, func() {
+	n, err := sys.Read(-1, make([]byte, 1))
+	if unp.Fork() == 0 {
+		fmt.Println(n, err)
+		os.Exit(0)
+	}
+	wait()
+	fmt.Println(n, err)
+})
+
 var _ = register("next port", prints{Stdout: "3 9878 9877\n3 9878 9877\n"}, func() {
 	// if the first is in use; and the next server, if the first refuses
 	taken, fd := listen(unp.SERV_PORT), unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
