@@ -80,7 +80,7 @@ func appendStep(s *step) {
 	if len(path.taken) >= path.due {
 		forgetRounds()
 	}
-	if len(path.taken) > maxSteps { // main may run for ever, and never fork
+	if len(path.taken) > maxSteps { // main may run forever, and never fork
 		path.tooLong = true
 		path.taken, path.opener = nil, nil
 	}
