@@ -276,7 +276,7 @@ func (c *catcher) handle(signo unix.Signal) {
 		signals.Lock()
 		held := heldBack()
 		signals.running &^= bit(signo)
-		endSuspension(act.Mask.Val[0] | bit(signo))
+		endSuspension(c.mask)
 		reinstall(held ^ heldBack())
 		changed.Broadcast()
 	}()
@@ -284,9 +284,10 @@ func (c *catcher) handle(signo unix.Signal) {
 }
 
 // endSuspension, called when a handler has returned, gives main back the mask that it had before
-// sigsuspend or pselect. The parameter has the signals that the handler blocked. If another
-// handler runs, the one that has returned had interrupted that in C. If other signals are pending,
-// they have interrupted the one that has returned, so their handlers are called first.
+// sigsuspend or pselect. The parameter has the signals that the handler's thread blocks. If
+// another handler runs, the one that has returned had interrupted that in C. If other signals
+// are pending, they have interrupted the one that has returned, so their handlers are called
+// first.
 func endSuspension(handlerBlocked uint64) {
 	if !signals.suspended || signals.running != 0 {
 		return

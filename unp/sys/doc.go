@@ -74,7 +74,7 @@
 // When a handler without SA_RESTART has returned, the call in which main sleeps fails with
 // EINTR; any handler, with SA_RESTART or without, ends [Sleep], [Nanosleep], [Pause],
 // [Sigsuspend], [Select], [Pselect] and [Poll]. If the kernel has given the signal to a thread
-// other than main's, this takes some 20 ms.
+// other than main's, the call ends some 20 to 30 ms later.
 //
 // # Limits
 //
@@ -84,14 +84,15 @@
 //     message. A call that has a line only if it fails, such as Listen or Write, does nothing
 //     there and reports success.
 //   - The path must fit into the environment that execve(2) accepts, as a rule 2 MB, which is
-//     room for some 25,000 calls; once it has more than 150,000, Fork fails for good. A server's
-//     finished rounds do not count: a round of the loop around Accept, or around Recvfrom with
-//     an address, is forgotten when all its descriptors are closed, main has used all that it
-//     has read, and later rounds have made the same calls. From one Accept or such Recvfrom to
-//     the next, and before the first, main may read at most 64 KB, and in at most 1,000 calls;
-//     Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond these
-//     bounds, any loop's rounds in which Select, Pselect or Poll timed out, or in which reading
-//     failed, for example with EAGAIN, are forgotten too; those that reached the end of a file
+//     room for some 25,000 calls. While it is longer, Fork fails; once it has had more than
+//     150,000 calls, Fork fails for good. A server's finished rounds do not count: a round of
+//     the loop around Accept, or around Recvfrom with an address, is forgotten when all its
+//     descriptors are closed, main has used all that it has read, and later rounds have made the
+//     same calls. From one Accept or such Recvfrom to the next, and before the first, main may
+//     read at most 64 KB, and in at most 1,000 calls; Select, Pselect, Poll, Time and
+//     Gettimeofday count as calls that read. Beyond these bounds, any loop's rounds that found
+//     no input are forgotten too, because Select, Pselect or Poll timed out, or reading failed,
+//     for example with EAGAIN; rounds that also read something, or reached the end of a file,
 //     are not. If that is not enough, Fork fails until the round that has read so much is
 //     forgotten, or one round longer. What main has read before its loop is never forgotten: if
 //     that alone is beyond a bound, Fork always fails.
@@ -99,8 +100,7 @@
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop that calls Accept and Close, or Recvfrom with an address,
 //     before Fork. When main has read more than 64 KB, or in more than 1,000 calls, or the path
-//     has no room left, it also applies to any loop's rounds in which reading failed or waiting
-//     timed out.
+//     has no room left, it also applies to any loop's rounds that found no input.
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.
@@ -182,6 +182,7 @@
 //     parent does not signal the child too early; but the terminal or another process may, and
 //     then the signal ends or stops the child, or is lost;
 //   - SIGURG may be lost, and so may SIGPIPE and SIGXFSZ if main leaves them at their defaults;
-//   - a SIGCHLD may be lost even after that, until the child has forked a child of its own, unless
-//     its parent's main blocked SIGCHLD at the Fork that made it.
+//   - a SIGCHLD may be lost even after the child has reached its Fork, until the child has
+//     forked a child of its own. It is not lost if the parent's main blocked SIGCHLD when it
+//     called Fork.
 package sys

@@ -47,7 +47,7 @@ func ExampleOnce() {
 
 // A loop counts the datagrams that it receives, and a child has the count as its parent left it.
 // Without Keep the third child would exit with 2: by then the first round is forgotten, but not
-// the second, whose Waitpid has not been made again.
+// the second, because no later round has called Waitpid yet.
 func ExampleKeep() {
 	var from sys.SockaddrUn
 	var stat unix.WaitStatus

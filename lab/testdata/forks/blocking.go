@@ -224,6 +224,22 @@ var _ = register("nested in sigsuspend", prints{Stdout: "interrupted system call
 	fmt.Println(err, first, second)
 })
 
+var _ = register("blocked in sigsuspend", prints{Stdout: "first\nback\nsecond\n"}, func() { // a handler blocks a signal, which main blocks, too, when the handler has returned
+	second := mask(unix.SIGUSR2)
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) { fmt.Println("second") })
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		sys.Sigprocmask(unix.SIG_BLOCK, &second, nil)
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		fmt.Println("first")
+	})
+	blocked := mask(unix.SIGUSR1, unix.SIGUSR2)
+	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
+	sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	sys.Sigsuspend(&unix.Sigset_t{})
+	fmt.Println("back")
+	sys.Sigprocmask(unix.SIG_UNBLOCK, &second, nil)
+})
+
 var _ = register("two in one sigsuspend", prints{Stdout: "USR2 USR1 interrupted system call\n"}, func() { // one of which interrupts the other's handler
 	blocked := mask(unix.SIGUSR1, unix.SIGUSR2)
 	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
