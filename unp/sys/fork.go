@@ -28,7 +28,7 @@ import (
 // from the one in the next step, the child exits with a message that names both.
 
 // Fork is the system call fork, see fork(2): it makes a child process, and returns 0 in the
-// child and the child's process id in the parent, or -1 and the error. Only main can call it,
+// child and the child's process ID in the parent, or -1 and the error. Only main can call it,
 // and not inside [Once].
 //
 // The child is this program, executed again: see the package comment. If the child's main makes

@@ -15,7 +15,7 @@ type step struct {
 	at     place
 	line   string // the file and the line of the call; if it is empty, at has them
 	call   string // its name and arguments, in the style of strace
-	result int    // a descriptor, a process id or another number, or -1
+	result int    // a descriptor, a process ID or another number, or -1
 	errno  unix.Errno
 	values string      // what it has stored in variables, as text
 	data   []byte      // what it has read, if it has stored nothing else; values is made of it when a child needs it

@@ -39,7 +39,7 @@ const (
 )
 
 func init() {
-	// main stays on the one thread whose id is the process id, so that strace without -f and
+	// main stays on the one thread whose id is the process ID, so that strace without -f and
 	// ps show for that thread what they show for a C program.
 	runtime.LockOSThread()
 	messages.Store(2)
