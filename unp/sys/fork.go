@@ -232,8 +232,6 @@ const unheld = needed | 1<<(unix.SIGHUP-1) | 1<<(unix.SIGINT-1) | 1<<(unix.SIGQU
 	1<<(unix.SIGTRAP-1) | 1<<(unix.SIGABRT-1) | 1<<(unix.SIGTERM-1) | 1<<(unix.SIGSTKFLT-1) | 1<<(unix.SIGSYS-1) |
 	stops | 1<<(unix.SIGCONT-1)
 
-const stops = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
-
 // earlySignals are the signals that a new child holds back until its main has arrived. Those
 // that its parent blocks, catches or ignores are among them, because until then the child has
 // not set their dispositions; and so are those that end a process by default, because at first

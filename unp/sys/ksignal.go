@@ -43,6 +43,9 @@ const reserved = unblockable | 1<<(34-1)
 // ignoredByDefault are the signals that the kernel ignores at their default.
 const ignoredByDefault = 1<<(unix.SIGCHLD-1) | 1<<(unix.SIGCONT-1) | 1<<(unix.SIGURG-1) | 1<<(unix.SIGWINCH-1)
 
+// stops are the signals that stop a process by default, except SIGSTOP.
+const stops = 1<<(unix.SIGTSTP-1) | 1<<(unix.SIGTTIN-1) | 1<<(unix.SIGTTOU-1)
+
 func isSignal(signo unix.Signal) bool { return 1 <= signo && signo <= 64 }
 
 // signalsIn returns the signals in a set.

@@ -78,6 +78,10 @@ var (
 	lines  = map[place]string{}
 )
 
+// withoutStacks is set while a child is on its way to its Fork: until then, nobody needs the stack
+// of another place than the one where main is.
+var withoutStacks atomic.Bool
+
 // here is called by a function of this package. It returns the place where main has called that
 // function, or nowhere.
 func here() place {
@@ -90,7 +94,7 @@ func here() place {
 		return nowhere
 	}
 	at := hash(pcs)
-	if stacks[at] == nil && !path.retracing.Load() { // on its way, a child does without
+	if stacks[at] == nil && !withoutStacks.Load() {
 		stacks[at] = slices.Clone(pcs)
 	}
 	return at

@@ -121,6 +121,7 @@ func becomeChild(text string) {
 	inherited = h
 	path.ahead = steps
 	path.retracing.Store(true)
+	withoutStacks.Store(true)
 	signals.off = true
 	if h.arrival != 0 {
 		unix.CloseOnExec(h.arrival)
@@ -247,6 +248,7 @@ func arrive() {
 	}
 	takeActions(inherited.actions)
 	path.retracing.Store(false)
+	withoutStacks.Store(false)
 	startCatchers(inherited.signals() &^ needed)
 	if inherited.arrival != 0 {
 		unix.Send(inherited.arrival, []byte{0}, unix.MSG_NOSIGNAL) // the parent may have ended
