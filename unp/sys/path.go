@@ -31,7 +31,7 @@ type step struct {
 	found   bool // it waited for input, and there was some
 	lost    bool // between it and the next step, main has read what is not on the path
 	unread  bool // main had data that it had read but not used, when it came to this step
-	stays   bool // for withoutFinishedRounds
+	stays   bool // for withoutRounds
 }
 
 // The bound of what main reads on its way to a Fork.
@@ -217,27 +217,47 @@ func forgetDescriptor(fd int) {
 // forgetRounds forgets the finished rounds of a server's loop, so that the path does not
 // grow with the number of clients.
 func forgetRounds() {
-	path.taken = withoutFinishedRounds(path.taken, false)
+	path.taken = withoutFinishedRounds(path.taken)
 	path.due = 2*len(path.taken) + 64
 }
 
-// forgetIdleRounds forgets the idle rounds too, and tells whether there were any.
+// forgetIdleRounds forgets the idle rounds too, and tells whether the path is shorter now.
 func forgetIdleRounds() bool {
 	before := len(path.taken)
-	path.taken = withoutFinishedRounds(path.taken, true)
+	path.taken = withoutIdleRounds(withoutFinishedRounds(path.taken))
 	return len(path.taken) < before
 }
 
-// withoutFinishedRounds deletes finished rounds of loops.
+// withoutFinishedRounds deletes the finished rounds of a server's loop.
 //
 // A round begins with a call. It ends before main makes that call again, provided that an accept
-// is between the two or, with idleToo, a step that was idle or found input. Until then, a loop
-// within the round may make the call several times. The round is finished if all the descriptors
-// that it has opened are closed and if, both before it and after it, main had used all that it
-// had read. A finished round is deleted if each of its steps has been made again, from the same
-// place, later: so every variable that a call sets has its last value in the child. The
-// exceptions are in mustStay.
-func withoutFinishedRounds(steps []*step, idleToo bool) []*step {
+// is between the two. Until then, a loop within the round may make the call several times. The
+// round is finished if all the descriptors that it has opened are closed and if, both before it
+// and after it, main had used all that it had read. A finished round is deleted if each of its
+// steps has been made again, from the same place, later: so every variable that a call sets has
+// its last value in the child. The exceptions are in mustStay.
+func withoutFinishedRounds(steps []*step) []*step {
+	return withoutRounds(steps, func(s *step) bool { return s.accepts })
+}
+
+// withoutIdleRounds deletes rounds that have found no input, of any loop between one accept and
+// the next. What ends such a round is a step that was idle; a round that has found some input is
+// not merged with an idle one.
+func withoutIdleRounds(steps []*step) (stay []*step) {
+	for len(steps) > 0 {
+		n := 1 + slices.IndexFunc(steps, func(s *step) bool { return s.accepts })
+		if n == 0 {
+			n = len(steps)
+		}
+		stay = append(stay, withoutRounds(steps[:n], func(s *step) bool { return s.idle || s.found })...)
+		steps = steps[n:]
+	}
+	return stay
+}
+
+// withoutRounds deletes the finished rounds of loops. The function ends tells whether a round's
+// first call begins a new round when it is made again after a step.
+func withoutRounds(steps []*step, ends func(s *step) bool) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {
 		last[s.at] = s
@@ -245,12 +265,12 @@ func withoutFinishedRounds(steps []*step, idleToo bool) []*step {
 	for _, s := range steps {
 		s.stays = last[s.at] == s
 	}
-	return shortened(steps, idleToo)
+	return shortened(steps, ends)
 }
 
 // shortened deletes the finished rounds of the outermost loop and, in each round that stays,
 // those of the inner loops.
-func shortened(steps []*step, idleToo bool) []*step {
+func shortened(steps []*step, ends func(s *step) bool) []*step {
 	head := firstRepeated(steps)
 	if head < 0 {
 		return steps
@@ -258,14 +278,14 @@ func shortened(steps []*step, idleToo bool) []*step {
 	first := steps[head]
 	stay := slices.Clone(steps[:head])
 	for rest := steps[head:]; len(rest) > 0; {
-		end := endOfRound(rest, first, idleToo)
+		end := endOfRound(rest, first, ends)
 		round, others := rest[:end], rest[end:]
 		if len(others) > 0 && !others[0].unread && !mustStay(round) {
 			others[0].after = round[0].after // it follows the step that round[0] has followed
 		} else {
-			within := beginning(round, idleToo)
+			within := beginning(round, ends)
 			stay = append(stay, round[:within]...)
-			stay = append(stay, shortened(round[within:], idleToo)...)
+			stay = append(stay, shortened(round[within:], ends)...)
 		}
 		rest = others
 	}
@@ -275,37 +295,32 @@ func shortened(steps []*step, idleToo bool) []*step {
 // repeats tells whether a step is the same call as another, from the same place.
 func (s *step) repeats(other *step) bool { return s.at == other.at && s.call == other.call }
 
-// endOfRound returns the number of steps in the first round of a loop that begins with a call. A
-// round that has found input is not merged with an idle one.
-func endOfRound(steps []*step, first *step, idleToo bool) int {
+// endOfRound returns the number of steps in the first round of a loop that begins with a call.
+func endOfRound(steps []*step, first *step, ends func(s *step) bool) int {
 	ended := false
 	for i, s := range steps {
 		if ended && s.repeats(first) {
 			return i
 		}
-		ended = ended || s.ends(idleToo) || idleToo && s.found
+		ended = ended || ends(s)
 	}
 	return len(steps)
 }
 
 // beginning returns the number of steps up to the last one that repeats the round's first call
-// and is not behind an accept or an idle step: none of them can be forgotten without the others.
-func beginning(round []*step, idleToo bool) int {
+// and is not behind a step that ends the round: none of them can be forgotten without the others.
+func beginning(round []*step, ends func(s *step) bool) int {
 	n := len(round)
 	for i, s := range round {
 		if s.repeats(round[0]) {
 			n = i + 1
 		}
-		if s.ends(idleToo) {
+		if ends(s) {
 			return n
 		}
 	}
 	return len(round)
 }
-
-// ends tells whether the round's first call begins a new round when it is made again after this
-// step.
-func (s *step) ends(idleToo bool) bool { return s.accepts || idleToo && s.idle }
 
 // firstRepeated returns the index of the first step that another step repeats, or -1.
 func firstRepeated(steps []*step) int {
@@ -321,16 +336,19 @@ func firstRepeated(steps []*step) int {
 }
 
 // mustStay tells whether a round cannot be forgotten. What has been read beyond the bound cannot
-// be given to a child, so a round with it is forgotten even if no later round has made its calls.
+// be given to a child, so a server's round with it is forgotten even if no later round has made
+// its calls. A round without an accept stays then, because main may have read more after it.
 func mustStay(round []*step) bool {
 	has := func(is func(s *step) bool) bool { return slices.ContainsFunc(round, is) }
+	accepts := has(func(s *step) bool { return s.accepts })
+	lost := has(func(s *step) bool { return s.lost })
 	switch {
 	case round[0].unread || has(func(s *step) bool { return len(s.open) > 0 }):
 		return true
-	case !has(func(s *step) bool { return s.accepts }) && has(func(s *step) bool { return s.found }): // not idle
-		return true
-	case has(func(s *step) bool { return s.lost }):
+	case accepts && lost:
 		return false
+	case !accepts && (lost || has(func(s *step) bool { return s.found })):
+		return true
 	}
 	return has(func(s *step) bool { return s.stays })
 }

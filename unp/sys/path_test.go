@@ -9,7 +9,7 @@ import (
 
 // A server's finished rounds are forgotten. In the notation of this test a step is a letter
 // for its place, capital for an accept, with a digit for its arguments, a + if its descriptor is
-// open, a - if it is idle, and a ! if it has found input.
+// open, a - if it is idle, a ! if it has found input, and a ? if it is lost.
 func TestWithoutFinishedRounds(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"tcpserv04", "s+ b A f A+ f", "s+ b A+ f"},
@@ -34,7 +34,7 @@ func TestWithoutFinishedRounds(t *testing.T) {
 		{"other arguments in each round", "s+ o1 A f o2 A f o3 A f o4 A+ f", "s+ o1 A f o4 A+ f"},
 		{"a loop before", "p p p p s+ A f A+ f", "p p p p s+ A+ f"},
 	} {
-		if got := notation(withoutFinishedRounds(steps(c.path), false)); got != c.want {
+		if got := notation(withoutFinishedRounds(steps(c.path))); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -49,9 +49,12 @@ func TestWithoutIdleRounds(t *testing.T) {
 		{"input before it is idle", "s+ i! r! i! r! i- i- i- A+ f", "s+ i! r! i! r! i- A+ f"},
 		{"idle at the beginning of each round", "s+ k k i- k k i- k k i- A+ f", "s+ k k i- A+ f"},
 		{"nothing idle", "s+ i i i A+ f", "s+ i i i A+ f"},
+		{"input twice in each round", "s+ r! r! A i- i- f r! r! A+ i- i- f", "s+ r! r! A+ i- f"},
+		{"much read in idle rounds", "s+ k i-? k? k? k j- k j- k j- k A+ f", "s+ k i-? k? k? k j- k j- k A+ f"},
+		{"a call of an idle round that only a later round repeats", "s+ k i- k w i- k i- k i- A+ f k w i- A+ f", "s+ k w i- k i- A+ f k w i- A+ f"},
 		{"select in each round", "s+ A+ i- i- i- f A+ i- i- f", "s+ A+ i- f A+ i- f"},
 	} {
-		if got := notation(withoutFinishedRounds(steps(c.path), true)); got != c.want {
+		if got := notation(withoutIdleRounds(withoutFinishedRounds(steps(c.path)))); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -59,12 +62,13 @@ func TestWithoutIdleRounds(t *testing.T) {
 
 func steps(notation string) (list []*step) {
 	for _, f := range strings.Fields(notation) {
-		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a', call: strings.TrimRight(f[1:], "+-!")}
-		if strings.HasSuffix(f, "+") {
+		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a', call: strings.TrimRight(f[1:], "+-!?")}
+		if strings.Contains(f, "+") {
 			s.open = []int{3}
 		}
-		s.idle = strings.HasSuffix(f, "-")
-		s.found = strings.HasSuffix(f, "!")
+		s.idle = strings.Contains(f, "-")
+		s.found = strings.Contains(f, "!")
+		s.lost = strings.Contains(f, "?")
 		list = append(list, s)
 	}
 	return list
@@ -87,6 +91,9 @@ func notation(list []*step) string {
 		if s.found {
 			f += "!"
 		}
+		if s.lost {
+			f += "?"
+		}
 		fields = append(fields, f)
 	}
 	return strings.Join(fields, " ")
@@ -100,7 +107,7 @@ func TestStepsAfterForgottenRounds(t *testing.T) {
 		s.kept = []keptValue{{"n", string(rune('0' + i))}}
 		s.after = int64(i)
 	}
-	list = withoutFinishedRounds(list, false)
+	list = withoutFinishedRounds(list)
 	if notation(list) != "s+ A+ f" || list[0].kept[0].text != "0" || list[1].kept[0].text != "5" || list[1].after != 1 {
 		t.Errorf("%s, kept %v and %v, after %d", notation(list), list[0].kept, list[1].kept, list[1].after)
 	}
