@@ -15,6 +15,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// A client that closes its end before the child has answered twice has the child killed.
+func TestChildKilledBySIGPIPE(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	srv, tr := straced(t, "tcpserv08")
+	pid := tr.main()
+	awaitAccept(t, pid)
+	unix.Kill(srv.pid(), unix.SIGSTOP) // strace, and so the server: the child starts only when the client has closed
+	client, err := net.Dial("tcp", "127.0.0.1:9877")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Write([]byte("1 2\n3 4\n"))
+	client.Close()
+	unix.Kill(srv.pid(), unix.SIGCONT)
+	await(t, "the server reports the child", func() bool { return strings.HasPrefix(srv.out.String(), "child ") })
+	var child int
+	fmt.Sscanf(srv.out.String(), "child %d", &child)
+	awaitAccept(t, pid)
+	unix.Kill(pid, unix.SIGKILL)
+	srv.end()
+	tr.has(child, `^write\(4, "3\\n", 2\) += 2$`)
+	tr.has(child, `^\+\+\+ killed by SIGPIPE \+\+\+$`)
+}
+
 // The client and the servers of section 5.18 make the calls of their listings, and
 // so does poll those of its own.
 func TestSystemCallsOfDataFormats(t *testing.T) {

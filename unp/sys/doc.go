@@ -91,9 +91,9 @@
 //     same calls. From one Accept or such Recvfrom to the next, and before the first, main may
 //     read at most 64 KB, and in at most 1,000 calls; Select, Pselect, Poll, Time and
 //     Gettimeofday count as calls that read. Beyond these bounds, any loop's rounds that found
-//     no input are forgotten too, because Select, Pselect or Poll timed out, or reading failed,
-//     for example with EAGAIN; rounds that also read something, or reached the end of a file,
-//     are not. If that is not enough, Fork fails until the round that has read so much is
+//     no input, because Select, Pselect or Poll timed out or because reading failed, for example
+//     with EAGAIN, are forgotten too; rounds that also read something, or reached the end of a
+//     file, are not. If that is not enough, Fork fails until the round that has read so much is
 //     forgotten, or one round longer. What main has read before its loop is never forgotten: if
 //     that alone is beyond a bound, Fork always fails.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,

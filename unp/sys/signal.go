@@ -93,9 +93,9 @@ func (act *Sigaction_t) drops(signo unix.Signal) bool {
 // and returns the error; set and oldset may be nil. A blocked signal stays pending; when it is
 // unblocked, its handler is called once, however often the signal was sent. Rarely, the handler
 // is called a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask decides
-// which signals wait until the handler returns, besides those that main blocks, or a handler
-// that this one has interrupted. A signal whose handler runs always waits, unless it has been
-// set back to SIG_DFL.
+// which signals wait until the handler returns. Those that main blocks wait in any case, and so
+// do those that are blocked by a handler that this one has interrupted. A signal whose handler
+// runs always waits, unless it has been set back to SIG_DFL.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
 	if set != nil { // as the C library does
