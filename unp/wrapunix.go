@@ -14,7 +14,7 @@ func Close(fd int) {
 }
 
 // Fork makes a child process (section 4.7). It returns 0 in the child, and the child's process
-// id in the parent. On error it prints "fork error" and the error's text, and exits. Go has no
+// ID in the parent. On error it prints "fork error" and the error's text, and exits. Go has no
 // fork; package sys explains what a child is here.
 func Fork() int {
 	pid, err := sys.Fork()
