@@ -395,6 +395,44 @@ var _ = register("select after an upload", prints{
 	}
 })
 
+var _ = register("names before clients", prints{
+	Clients: []client{{"", "ab\n"}, {"", "busy\n"}, {"", "ef\n"}, {"", "gh\n"}},
+	Status:  terminated,
+}, func() { // each is read byte by byte before Accept; a finished round goes as a whole
+	zeros, _ := sys.Open("/dev/zero", unix.O_RDONLY, 0)
+	for range 950 {
+		sys.Read(zeros, make([]byte, 1))
+	}
+	polls := 0
+	p, q, b := make([]int, 2), make([]int, 2), make([]byte, 1)
+	sys.Pipe(p)
+	sys.Pipe(q)
+	sys.Write(p[1], []byte("ab\nxcd\nef\ngh\n"))
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		name := ""
+		for !strings.HasSuffix(name, "\n") {
+			sys.Read(p[0], b)
+			name += string(b)
+		}
+		connfd := accept(listenfd)
+		ready := []unix.PollFd{{Fd: int32(q[0]), Events: unix.POLLIN}}
+		for n, _ := sys.Poll(ready, 0); n == 0 && name == "ef\n"; n, _ = sys.Poll(ready, 0) {
+			polls++
+			if polls == 1100 {
+				sys.Write(q[1], b)
+			}
+		}
+		if name[0] == 'x' {
+			unp.Writen(connfd, []byte("busy\n"))
+		} else if unp.Fork() == 0 {
+			unp.Writen(connfd, []byte(name))
+			os.Exit(0)
+		}
+		unp.Close(connfd)
+	}
+})
+
 var _ = register("read in vain, after much", prints{Stdout: "0 1 2 3 \n"}, func() { // rounds in which waiting timed out are forgotten, but not what main had read before
 	zeros, _ := sys.Open("/dev/zero", unix.O_RDONLY, 0)
 	read, count, round := 0, 0, 0
