@@ -153,7 +153,8 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 
 // skipped makes a call from which main needs nothing but its success. If the call succeeds,
 // skipped returns success, and as a rule the path does not need the call. If it fails or stores,
-// or if a handler may have changed a kept variable since the last step, the call is replayed.
+// if the last one at the same place has done so, or if a handler may have changed a kept variable
+// since the last step, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error), out ...any) (int, error) {
 	c.skips = true
 	at := here()
@@ -164,7 +165,9 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	case at == nowhere:
 		return do()
 	case retracing && c.isAhead(at):
-		return c.retraced(at, out)
+		result, err := c.retraced(at, out)
+		noteFailed(at, err != nil || result != success || len(out) > 0)
+		return result, err
 	case retracing:
 		c.skip(at)
 		return success, nil
@@ -173,14 +176,31 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	inside := insideOnce()
 	result, err := c.made(do)
 	waitHandlers()
-	switch {
-	case inside: // Once is a step itself
-	case err == nil && result == success && !c.stores && !handlersMayHaveChangedKept():
-		path.skipped++
-	default:
-		c.record(at, result, err, out)
+	if inside { // Once is a step itself
+		return result, err
 	}
+	needed := err != nil || result != success || c.stores
+	if needed || path.failed[at] || handlersMayHaveChangedKept() {
+		c.record(at, result, err, out)
+	} else {
+		path.skipped++
+	}
+	noteFailed(at, needed)
 	return result, err
+}
+
+// noteFailed notes whether the last call at a place has failed or stored something. If so, the path
+// needs the next one, even if that succeeds: otherwise a child might take an earlier round's result
+// for that of its own.
+func noteFailed(at place, failed bool) {
+	switch {
+	case failed && path.failed == nil:
+		path.failed = map[place]bool{at: true}
+	case failed:
+		path.failed[at] = true
+	default:
+		delete(path.failed, at)
+	}
 }
 
 // skip passes over a call in a child that retraces main. If the child makes far more such calls

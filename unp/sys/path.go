@@ -48,13 +48,14 @@ const maxSteps = 150_000
 var path struct {
 	sync.Mutex // a handler may close a descriptor
 	taken      []*step
-	ahead      []*step       // in a child whose main has not reached its Fork: the steps up to there
-	retracing  atomic.Bool   // this is such a child
-	skipped    int64         // how many calls main has made through skipped since the last step
-	opener     map[int]*step // the step that has opened a descriptor
-	opening    []int         // the descriptors that main has opened inside Once
-	tooLong    bool          // it had more than maxSteps, and there can be no Fork any more
-	due        int           // how many steps there may be before finished rounds are forgotten
+	ahead      []*step        // in a child whose main has not reached its Fork: the steps up to there
+	retracing  atomic.Bool    // this is such a child
+	skipped    int64          // how many calls main has made through skipped since the last step
+	failed     map[place]bool // where the last such call has failed or stored something
+	opener     map[int]*step  // the step that has opened a descriptor
+	opening    []int          // the descriptors that main has opened inside Once
+	tooLong    bool           // it had more than maxSteps, and there can be no Fork any more
+	due        int            // how many steps there may be before finished rounds are forgotten
 
 	handlersReturned uint32 // how many there were at the last step
 

@@ -20,7 +20,7 @@ func Read(fd int, p []byte) (int, error) {
 // the error.
 func Write(fd int, p []byte) (int, error) {
 	c := func() *call { return slowly("write", fd, len(p)).on(fd) }
-	if path.beyond.Load() && undisturbed() { // if all goes well, nobody needs main's place: that saves time
+	if path.unseen.Load() >= 0 && undisturbed() { // if all goes well, nobody needs main's place: that saves time
 		n, err := unix.Write(fd, p)
 		if n == len(p) {
 			return n, nil
