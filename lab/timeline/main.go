@@ -3,10 +3,10 @@
 //
 //	timeline [-t] [-mermaid] DIRECTORY
 //
-// A call has two lines if something else happens before it returns: one where it begins, with …
-// after it, and one where it returns, with … before it. What a signal handler does is indented.
-// With -t, each line begins with the milliseconds since the first event; -mermaid prints a
-// sequence diagram instead.
+// A call that waits for something, such as read, has two lines if something else happens before
+// it returns: one where it begins, with … after it, and one where it returns, with … before it.
+// What a signal handler does is indented. With -t, each line begins with the milliseconds since
+// the first event; -mermaid prints a sequence diagram instead.
 package main
 
 import (

@@ -149,13 +149,14 @@
 //   - Signals that [Sigprocmask] blocks are held by this package, not by the kernel:
 //     sigtimedwait and signalfd do not see them, SIGCONT does not cancel a pending SIGTSTP, and
 //     exec drops them. If kill sends SIGCHLD while main both ignores and blocks it, the signal
-//     is dropped when main sets a handler. Sigprocmask does not hold signal 34 and SIGPROF, nor,
-//     as long as main has no handler for them, SIGSEGV, SIGBUS and SIGFPE. [Sigsuspend] and
-//     [Pselect] work as in C. unix.PthreadSigmask blocks a signal for main's thread only.
+//     is dropped when main sets a handler. Sigprocmask does not hold signal 34 or SIGPROF; nor,
+//     as long as main has no handler for them, does it hold SIGSEGV, SIGBUS or SIGFPE.
+//     [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for main's
+//     thread only.
 //   - In a program that package os/exec starts, most signals that main ignores are at their
 //     defaults; SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU stay ignored, and so do SIGHUP and SIGINT
-//     if they were ignored when the program started. A program that [Exec] starts ignores them
-//     all, as in C.
+//     if they were already ignored when this program, the parent, started. A program that [Exec]
+//     starts ignores them all, as in C.
 //   - A child's threads other than main's block most signals, so a program that a goroutine of the
 //     child executes starts with most signals blocked.
 //   - The runtime unblocks many of the signals that were blocked when the program started,

@@ -94,8 +94,9 @@ func (act *Sigaction_t) drops(signo unix.Signal) bool {
 // unblocked, its handler is called once, however often the signal was sent. Rarely, the handler
 // is called a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask decides
 // which signals wait until the handler returns. Those that main blocks wait in any case, and so
-// do those that are blocked by a handler that this one has interrupted. A signal whose handler
-// runs always waits, unless it has been set back to SIG_DFL.
+// do those that are blocked by a handler that this one has interrupted. While a signal's handler
+// is running, that signal waits in any case, unless its disposition has been set back to
+// SIG_DFL.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
 	if set != nil { // as the C library does
