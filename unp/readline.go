@@ -58,6 +58,9 @@ again:
 
 func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 	*ptr = (*ptr)[:0]
+	if rl.Buffered() > 0 {
+		sys.UseAhead()
+	}
 	for n := 1; n < maxlen; n++ {
 		if c, err := rl.ReadByte(); err == nil {
 			*ptr = append(*ptr, c)

@@ -189,6 +189,33 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	return result, err
 }
 
+// UseAhead notes that main is about to use what it has read ahead: a round of a server's loop may
+// begin with that, and not with a call. It gets a line on the path, unless the line before is of
+// the same use at the same place.
+func UseAhead() {
+	at := here()
+	c := briefly("UseAhead")
+	c.skips = true
+	switch {
+	case at == nowhere || insideOnce():
+	case path.retracing.Load():
+		if c.isAhead(at) {
+			c.retraced(at, nil)
+		}
+	case !c.repeatsLast(at):
+		c.record(at, 0, nil, nil)
+	}
+}
+
+// repeatsLast tells whether the last step is this call.
+func (c *call) repeatsLast(at place) bool {
+	if len(path.taken) == 0 {
+		return false
+	}
+	last := path.taken[len(path.taken)-1]
+	return last.at == at && last.call == c.String()
+}
+
 // noteFailed notes whether the last call at a place has failed or stored something. If so, the path
 // needs the next one, even if that succeeds: otherwise a child might take an earlier round's result
 // for that of its own.

@@ -551,6 +551,28 @@ var _ = register("self-pipe", prints{
 	fmt.Printf("%d clients, %d ended\n", clients, ended)
 })
 
+var _ = register("names ahead", prints{
+	Clients: []client{{"", "first, one\n"}, {"", "second, two\n"}, {"", "third, three\n"}, {"", "fourth, four\n"}},
+	Status:  terminated,
+}, func() { // a round begins with a line that the round before has read
+	var name, word []byte
+	p := make([]int, 2)
+	sys.Pipe(p)
+	sys.Write(p[1], []byte("first\n"))
+	parts := []string{"one\nsecond\n", "two\nthird\n", "three\nfourth\n", "four\nfifth\n"}
+	listenfd := listen(unp.SERV_PORT)
+	for round := 0; unp.Readline(p[0], &name, unp.MAXLINE) > 0; round++ {
+		sys.Keep(&round)
+		connfd := accept(listenfd)
+		sys.Write(p[1], []byte(parts[round]))
+		unp.Readline(p[0], &word, unp.MAXLINE)
+		if unp.Fork() == 0 {
+			say(connfd, fmt.Sprintf("%s, %s", bytes.TrimSpace(name), bytes.TrimSpace(word)))
+		}
+		unp.Close(connfd)
+	}
+})
+
 var _ = register("commands ahead", prints{
 	Clients: []client{{"a\nb\nc\n", "a\nb\nc\nend\n"}, {"d\ne\n", "d\ne\nend\n"}},
 	Status:  terminated,
