@@ -101,6 +101,9 @@
 //     loop and to any other loop that calls Accept and Close, or Recvfrom with an address,
 //     before Fork. When main has read more than 64 KB, or in more than 1,000 calls, or the path
 //     has no room left, it also applies to any loop's rounds that found no input.
+//   - A round is known by its calls that have lines. If a call that has none, such as Unlink or
+//     Write, decides which calls follow it in the loop's body, call Keep first in the body, if
+//     need be without variables.
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.

@@ -512,3 +512,43 @@ var _ = register("torn", prints{Stdout: "0\n"}, func() { // no handler runs in t
 	}
 	fmt.Println(torn)
 })
+
+var _ = register("keep nothing", prints{
+	Clients: []client{{"", "logs\n"}, {"", "no such file or directory\n"}, {"", "logs\n"}, {"", "logs\n"}, {"", "no such file or directory\n"}},
+	Status:  terminated,
+}, func() { // where a call without a line decides which calls follow it
+	sys.OnceFunc(func() { os.WriteFile("log", nil, 0o600) })
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		sys.Keep()
+		log := -1
+		connected := accept(listenfd)
+		makeFlag()
+		err := sys.Unlink("flag")
+		if err == nil {
+			log, _ = sys.Open("log", unix.O_WRONLY, 0)
+		}
+		if unp.Fork() == 0 {
+			if err != nil {
+				say(connected, err)
+			}
+			say(connected, "logs")
+		}
+		if log >= 0 {
+			unp.Close(log)
+		}
+		unp.Close(connected)
+	}
+})
+
+var flags = []bool{true, false, true, true, false}
+
+// makeFlag makes a file in some of the parent's rounds.
+func makeFlag() {
+	sys.OnceFunc(func() {
+		if flags[0] {
+			os.WriteFile("flag", nil, 0o600)
+		}
+		flags = flags[1:]
+	})
+}
