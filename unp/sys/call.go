@@ -292,11 +292,11 @@ func (c *call) record(at place, result int, err error, out []any) {
 	tooMuch := false
 	if c.reads {
 		switch {
-		case path.beyond.Load() && path.readAt[at]:
+		case path.readAt[at]:
 			loseRead()
 			c.readUnseen()
 			return
-		case path.beyond.Load():
+		case path.readAt != nil:
 			comeBack()
 		}
 		tooMuch = !countRead(s)

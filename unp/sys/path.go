@@ -60,8 +60,7 @@ var path struct {
 	handlersReturned uint32 // how many there were at the last step
 
 	reads, data int            // since the last accept, see countRead
-	beyond      atomic.Bool    // they are beyond the bound
-	readAt      map[place]bool // if so, where main has read since the last accept
+	readAt      map[place]bool // beyond that bound: where main has read since the last accept
 	unseen      atomic.Int32   // the descriptor from which main reads without a look at its place, or -1
 }
 
@@ -142,13 +141,12 @@ func goBeyond(at place) {
 			path.readAt[s.at] = true
 		}
 	}
-	path.beyond.Store(true)
 }
 
 // comeBack notes that main reads within the bound again.
 func comeBack() {
 	path.reads, path.data = 0, 0
-	path.beyond.Store(false)
+	path.readAt = nil
 	path.unseen.Store(-1)
 }
 

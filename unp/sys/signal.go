@@ -167,8 +167,8 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 // Kill is the system call kill, see kill(2). It returns the error. When main or a handler sends
 // a signal to its own process ID, the signal's handler returns before Kill does, as in C, and
 // strace shows the call as tgkill; neither is so if the caller has blocked the signal. A signal
-// that is sent with unix.Kill may arrive a moment later, on another thread. A SIGCHLD
-// that is sent to a child may be lost (see Signals sent to a new child).
+// that is sent with unix.Kill may arrive a moment later, on another thread. A SIGCHLD that is
+// sent to a child may be lost (see Signals sent to a new child).
 func Kill(pid int, signo unix.Signal) error {
 	return briefly("kill", pid, int(signo)).skippedErr(func() error {
 		toItself := pid == unix.Getpid() && isSignal(signo)

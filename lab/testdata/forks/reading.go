@@ -296,17 +296,20 @@ var _ = register("too often", prints{Stderr: "fork error: Main has read more tha
 	}
 })
 
+// readAll reads up to the end of the input, and returns the number of bytes.
+func readAll(fd int, buf []byte) (sum int) {
+	for n, _ := sys.Read(fd, buf); n > 0; n, _ = sys.Read(fd, buf) {
+		sum += n
+	}
+	return sum
+}
+
 var _ = register("reads much in a child", prints{Stdout: "1048576\n"}, func() { // which forks no more
 	var p [2]int
 	sys.Pipe(p[:])
 	if unp.Fork() == 0 {
-		sum := 0
-		buf := make([]byte, unp.MAXLINE)
 		unp.Close(p[1])
-		for n, _ := sys.Read(p[0], buf); n > 0; n, _ = sys.Read(p[0], buf) {
-			sum += n
-		}
-		fmt.Println(sum)
+		fmt.Println(readAll(p[0], make([]byte, unp.MAXLINE)))
 		os.Exit(0)
 	}
 	unp.Writen(p[1], make([]byte, 1<<20))
@@ -325,11 +328,7 @@ var _ = register("iterative, then concurrent", prints{
 	for {
 		connfd := accept(listenfd)
 		if clients%2 == 0 {
-			sum := 0
-			for n, _ := sys.Read(connfd, buf); n > 0; n, _ = sys.Read(connfd, buf) {
-				sum += n
-			}
-			unp.Writen(connfd, fmt.Appendln(nil, "parent", sum))
+			unp.Writen(connfd, fmt.Appendln(nil, "parent", readAll(connfd, buf)))
 		} else if unp.Fork() == 0 {
 			say(connfd, "child", clients)
 		}
@@ -339,14 +338,6 @@ var _ = register("iterative, then concurrent", prints{
 })
 
 const upload = 100_000 // bytes
-
-// readAll reads until the client closes its end, and returns the number of bytes.
-func readAll(connfd int, buf []byte) (sum int) {
-	for n, _ := sys.Read(connfd, buf); n > 0; n, _ = sys.Read(connfd, buf) {
-		sum += n
-	}
-	return sum
-}
 
 var _ = register("ticket after an upload", prints{
 	Clients: []client{{"one", "ticket 0\n"}, {strings.Repeat("u", upload), "ticket 1, 100000 bytes\n"}, {"two", "ticket 2\n"}, {"three", "ticket 3\n"}},

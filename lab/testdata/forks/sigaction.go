@@ -346,17 +346,21 @@ var _ = register("reset while it is blocked", prints{Stdout: "alive\nhandler\ndo
 	fmt.Println("done")
 })
 
+func printSet(set unix.Sigset_t) {
+	for signo := range unix.Signal(32) {
+		if sys.Sigismember(&set, signo) {
+			fmt.Print(int(signo), " ")
+		}
+	}
+	fmt.Println()
+}
+
 var _ = register("mask of a handler", prints{Stdout: "10 12 14 \n10 12 14 \n"}, func() { // its own signal, sa_mask and what main blocks, at each call
 	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) {
 		var old unix.Sigset_t
 		more := mask(unix.SIGHUP)
 		sys.Sigprocmask(unix.SIG_BLOCK, &more, &old)
-		for signo := range unix.Signal(32) {
-			if sys.Sigismember(&old, signo) {
-				fmt.Print(int(signo), " ")
-			}
-		}
-		fmt.Println()
+		printSet(old)
 	}, Mask: mask(unix.SIGUSR2)}, nil)
 	blocked := mask(unix.SIGALRM)
 	sys.Sigprocmask(unix.SIG_BLOCK, &blocked, nil)
@@ -368,12 +372,7 @@ var _ = register("mask of a nested handler", prints{Stdout: "1 10 12 14 \n"}, fu
 	sys.Sigaction(unix.SIGUSR2, &sys.Sigaction_t{Handler: func(unix.Signal) {
 		var old unix.Sigset_t
 		sys.Sigprocmask(unix.SIG_BLOCK, nil, &old)
-		for signo := range unix.Signal(32) {
-			if sys.Sigismember(&old, signo) {
-				fmt.Print(int(signo), " ")
-			}
-		}
-		fmt.Println()
+		printSet(old)
 	}, Mask: mask(unix.SIGALRM)}, nil)
 	sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Handler: func(unix.Signal) {
 		sys.Kill(sys.Getpid(), unix.SIGUSR2)
