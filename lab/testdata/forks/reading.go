@@ -248,6 +248,14 @@ var _ = register("reads much in a finished round", prints{ // and opens a file t
 	}
 })
 
+// sendToItself sends a datagram over a pair of sockets and receives it, which ends a round.
+func sendToItself(fd [2]int, data, buf []byte) {
+	var from sys.SockaddrUn
+	fromlen := sys.Sizeof(from)
+	sys.Send(fd[0], data, 0)
+	sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
+}
+
 // exitStatus returns the status of a child that exits with it at once, or -1 if Fork fails.
 func exitStatus(status int) int {
 	pid, err := sys.Fork()
@@ -273,10 +281,7 @@ var _ = register("too much in one round", prints{Stdout: "0 -1\n1 11\n2 12\n"}, 
 		if i == 0 {
 			sys.Read(zeros, buf)
 		}
-		sys.Send(fd[0], nil, 0)
-		var from sys.SockaddrUn
-		fromlen := sys.Sizeof(from)
-		sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
+		sendToItself(fd, nil, buf)
 		fmt.Println(i, exitStatus(10+i))
 		i++
 	}
@@ -447,10 +452,7 @@ var _ = register("read in vain, after much", prints{Stdout: "0 1 2 3 \n"}, func(
 			sys.Keep(&round, &count)
 			sys.Poll(nil, 0)
 		}
-		var from sys.SockaddrUn
-		fromlen := sys.Sizeof(from)
-		sys.Send(fd[0], nil, 0)
-		sys.Recvfrom(fd[1], make([]byte, 1), 0, &from, &fromlen)
+		sendToItself(fd, nil, make([]byte, 1))
 		if unp.Fork() == 0 {
 			fmt.Print(round+read-5000, " ")
 			os.Exit(0)
@@ -465,10 +467,7 @@ var _ = register("read on from an open file", prints{Stdout: "10\nupload\n-1\n10
 	buf := make([]byte, unp.MAXLINE)
 	fd, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	for _, request := range []byte("fufff") {
-		var from sys.SockaddrUn
-		fromlen := sys.Sizeof(from)
-		sys.Send(fd[0], []byte{request}, 0)
-		sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
+		sendToItself(fd, []byte{request}, buf)
 		if buf[0] == 'u' {
 			for range 30 {
 				sys.Read(zeros, buf)
@@ -487,10 +486,7 @@ var _ = register("much without an accept", prints{Stdout: "0 10\n2 -1\n3 -1\n4 1
 	for i := 0; i < 5; i++ {
 		sys.Keep(&i)
 		if i != 2 {
-			var from sys.SockaddrUn
-			fromlen := sys.Sizeof(from)
-			sys.Send(fd[0], nil, 0)
-			sys.Recvfrom(fd[1], buf, 0, &from, &fromlen)
+			sendToItself(fd, nil, buf)
 		}
 		if i == 1 || i == 2 {
 			for range 20 {
