@@ -64,9 +64,9 @@
 // a disposition, use [Sigaction], not os/signal.
 //
 // A handler runs on a thread of its own, where printf and malloc, which are unsafe in C, are
-// safe. If main holds a lock during a call of this package, a handler that asks for that lock
+// safe. If main holds a lock during a call to this package, a handler that asks for that lock
 // waits forever. A handler may call anything except [Fork], [Keep], [Pause], [Sigsuspend] and
-// [Pselect] with a mask. Before and after each call of this package, main waits for the handlers
+// [Pselect] with a mask. Before and after each call to this package, main waits for the handlers
 // of the signals that have arrived, so a handler that hangs holds up main, as in C. Outside this
 // package main does not wait. Nor does os.Exit wait for handlers: call Sleep(0) first. Handlers
 // of different signals may run at the same time, unless sa_mask forbids it.

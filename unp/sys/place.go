@@ -78,8 +78,8 @@ var (
 	lines  = map[place]string{}
 )
 
-// withoutStacks is set while a child is on its way to its Fork: until then, nobody needs the stack
-// of another place than the one where main is.
+// withoutStacks is set while a child is on its way to its Fork: until then, nobody needs the
+// stack of any place except the one where main is.
 var withoutStacks atomic.Bool
 
 // here is called by a function of this package. It returns the place where main has called that
