@@ -186,7 +186,7 @@ func wakeUpOthers() {
 }
 
 // catchOthers handles the signals that are caught although they have no handler, when nothing
-// holds them back any more. It needs no thread of its own.
+// holds them back anymore. It needs no thread of its own.
 func catchOthers() {
 	for range wakeOthers {
 		flush()

@@ -54,7 +54,7 @@ var path struct {
 	failed     map[place]bool // where the last such call has failed or stored something
 	opener     map[int]*step  // the step that has opened a descriptor
 	opening    []int          // the descriptors that main has opened inside Once
-	tooLong    bool           // it had more than maxSteps, and there can be no Fork any more
+	tooLong    bool           // it had more than maxSteps, and there can be no Fork anymore
 	due        int            // how many steps there may be before finished rounds are forgotten
 
 	handlersReturned uint32 // how many there were at the last step
