@@ -290,16 +290,18 @@ func TestSetInARound(t *testing.T) {
 }
 
 // Without /proc there is no Fork.
-func TestWithoutProc(t *testing.T) {
+func TestMounts(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
 	needsHost(t, "it mounts a file system")
-	p := forksCommand(t, "noexec")
-	p.cmd.Args = append([]string{"unshare", "--mount"}, p.cmd.Args...)
-	p.cmd.Path = tool(t, "unshare").Path
-	p.start()
-	p.endsAsListed()
+	for _, name := range []string{"noexec", "directory under another"} {
+		p := forksCommand(t, name)
+		p.cmd.Args = append([]string{"unshare", "--mount"}, p.cmd.Args...)
+		p.cmd.Path = tool(t, "unshare").Path
+		p.start()
+		p.endsAsListed()
+	}
 	forks(t, "chroot", t.TempDir()).endsAsListed()
 }
 
@@ -420,6 +422,9 @@ func TestPrivileges(t *testing.T) {
 	install(0o755)
 	run("directory that cannot be reached", false).endsAsListed()
 	run("directory that cannot be searched", false).endsAsListed()
+	if p := run("directory to which there is no way back", false); p.end() != 0 || p.out.String() != "parent\n" || !strings.HasPrefix(p.err.String(), "fork error: the child cannot return to its parent's directory ") {
+		t.Errorf("directory to which there is no way back: %q, %q", p.out.String(), p.err.String())
+	}
 	if p := run("privileges given up", false); p.end() != 1 || p.out.String() != "" || !strings.HasPrefix(p.err.String(), "fork error: ") {
 		t.Errorf("privileges given up: %q, %q", p.out.String(), p.err.String())
 	}

@@ -240,7 +240,7 @@ func (w *writer) talks() []*node {
 		"b = make([]byte, 5); w, e = sys.Recv(@, b, unix.MSG_PEEK|unix.MSG_DONTWAIT)",
 		"b = make([]byte, 5); salen = sys.Sizeof(sa); w, e = sys.Recvfrom(@, b, unix.MSG_DONTWAIT, &sa, &salen)",
 		`w, e = sys.Write(@, []byte("written"))`,
-		`e = sys.Send(@, []byte("sent"), unix.MSG_DONTWAIT)`,
+		`w, e = sys.Send(@, []byte("sent"), unix.MSG_DONTWAIT)`,
 		"fds[0] = unix.PollFd{Fd: int32(@), Events: unix.POLLIN}; w, e = sys.Poll(fds[:], 0)",
 		"set.Zero(); if @ >= 0 { set.Set(@) }; w, e = sys.Select(@+1, &set, nil, nil, &unix.Timeval{})",
 		"set.Zero(); if @ >= 0 { set.Set(@) }; w, e = sys.Pselect(@+1, nil, &set, nil, &unix.Timespec{}, &mask)",

@@ -77,7 +77,7 @@ func TestWithoutHost(t *testing.T) {
 	t.Parallel()
 	lookAtSources()
 	const why = `no host can be made here \(unshare: unshare failed: .*\)\.`
-	p := machineWithoutHosts(t, `"$0" -test.v "$@"`, "-test.run=^(TestNormalTermination|TestPairsOfClients|TestDaemon|TestWithoutProc|TestWindows|TestRuntimeCalls)$").start()
+	p := machineWithoutHosts(t, `"$0" -test.v "$@"`, "-test.run=^(TestNormalTermination|TestPairsOfClients|TestDaemon|TestMounts|TestWindows|TestRuntimeCalls)$").start()
 	if status, out := p.end(), p.out.String(); status != 0 || p.err.String() != "" {
 		t.Errorf("status %d, %s%s", status, out, p.err.String())
 	} else {
@@ -85,7 +85,7 @@ func TestWithoutHost(t *testing.T) {
 		for _, m := range regexp.MustCompile(`(?m)^ *--- (.*) \(`).FindAllStringSubmatch(out, -1) {
 			ends = append(ends, m[1])
 		}
-		want := []string{"PASS: TestNormalTermination", "PASS: TestDaemon", "SKIP: TestPairsOfClients", "SKIP: TestWithoutProc", "PASS: TestRuntimeCalls", "SKIP: TestWindows"}
+		want := []string{"PASS: TestNormalTermination", "PASS: TestDaemon", "SKIP: TestPairsOfClients", "SKIP: TestMounts", "PASS: TestRuntimeCalls", "SKIP: TestWindows"}
 		if !slices.Equal(ends, want) {
 			t.Errorf("%q, want %q", ends, want)
 		}

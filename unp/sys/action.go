@@ -4,14 +4,26 @@ package sys
 
 import (
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// closures are the handlers that main has set and that have variables of their own. Each is
-// named after the place where main has set it, and the signal.
-var closures = map[uint64]func(unix.Signal){}
+// closures are the handlers that main has set and that have variables of their own, in the order
+// in which main has last set them. Each is named after the place where main has set it, and the
+// signal. A handler that main has set at several places has several names.
+var closures []closure
+
+type closure struct {
+	name    string
+	handler func(unix.Signal)
+}
+
+// unnamed is in the place of the names of a handler that main has not set.
+const unnamed = "unnamed"
 
 // rememberClosure remembers a handler that Sigaction was given at a place.
 func rememberClosure(at place, signo unix.Signal, handler func(unix.Signal)) {
@@ -20,20 +32,38 @@ func rememberClosure(at place, signo unix.Signal, handler func(unix.Signal)) {
 	}
 	_, isClosure := addressOf(handler)
 	if isClosure {
-		closures[uint64(at)^uint64(signo)] = handler
+		name := strconv.FormatUint(uint64(at)^uint64(signo), 16)
+		closures = slices.DeleteFunc(closures, func(c closure) bool { return c.name == name })
+		closures = append(closures, closure{name, handler})
 	}
 }
 
-// closureName returns the name of a closure, or 0 if main has not set it.
-func closureName(handler func(unix.Signal)) uint64 {
+// closureNames returns the names of a handler, separated by commas, the last one first.
+func closureNames(handler func(unix.Signal)) string {
 	address, _ := addressOf(handler)
-	for name, other := range closures {
-		otherAddress, _ := addressOf(other)
-		if otherAddress == address {
-			return name
+	var names []string
+	for _, c := range slices.Backward(closures) {
+		other, _ := addressOf(c.handler)
+		if other == address {
+			names = append(names, c.name)
 		}
 	}
-	return 0
+	if names == nil {
+		return unnamed
+	}
+	return strings.Join(names, ",")
+}
+
+// closureNamed returns the handler that has the first of these names that this process knows, or
+// nil. A child does not know the names of rounds that are forgotten.
+func closureNamed(names string) func(unix.Signal) {
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(closures, func(c closure) bool { return c.name == name })
+		if i >= 0 {
+			return closures[i].handler
+		}
+	}
+	return nil
 }
 
 // addressOf returns the address of a function, from anchor: in the program, or, if the function
@@ -67,10 +97,12 @@ func actionFrom(signo unix.Signal, act *Sigaction_t) action {
 	case act.ignores():
 		a.handler = kernelIGN
 	default:
-		a.handler, a.closure = addressOf(act.Handler)
-	}
-	if a.closure {
-		a.handler = closureName(act.Handler)
+		address, isClosure := addressOf(act.Handler)
+		if isClosure {
+			a.closures = closureNames(act.Handler)
+		} else {
+			a.handler = address
+		}
 	}
 	return a
 }
@@ -119,7 +151,7 @@ func takeActions(list []action) {
 		if a == actionOf(signo) {
 			continue
 		}
-		if a.closure && closures[a.handler] == nil {
+		if a.closures != "" && closureNamed(a.closures) == nil {
 			a.fatalMissing()
 		}
 		c := &signals.catchers[signo]
@@ -132,7 +164,7 @@ func takeActions(list []action) {
 // the handler, that matters only when it is to be called.
 func (a action) previous() Sigaction_t {
 	act := a.sigaction()
-	if a.closure && act.Handler == nil {
+	if a.closures != "" && act.Handler == nil {
 		act.Handler = func(unix.Signal) { a.fatalMissing() }
 	}
 	return act
@@ -149,8 +181,8 @@ func (a action) sigaction() Sigaction_t {
 	act := Sigaction_t{Flags: int(a.flags)}
 	act.Mask.Val[0] = a.mask
 	switch {
-	case a.closure:
-		act.Handler = closures[a.handler]
+	case a.closures != "":
+		act.Handler = closureNamed(a.closures)
 	case a.handler == kernelDFL:
 		act.Handler = SIG_DFL
 	case a.handler == kernelIGN:

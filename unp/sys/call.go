@@ -190,14 +190,17 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 }
 
 // UseAhead notes that main is about to use what it has read ahead: a round of a server's loop may
-// begin with that, and not with a call. It gets a line on the path, unless the line before is of
-// the same use at the same place.
+// begin with that, and not with a call. It gets a line on the path, unless the previous line
+// already records such a use at the same place.
 func UseAhead() {
+	defer usesOfAhead.Add(1)
 	at := here()
 	c := briefly("UseAhead")
 	c.skips = true
 	switch {
-	case at == nowhere || insideOnce():
+	case at == nowhere || insideOnce() && path.aheadOfOnce == 0:
+	case insideOnce():
+		Fatal("fork error: main uses inside Once what it had read ahead before, and a child would find that again")
 	case path.retracing.Load():
 		if c.isAhead(at) {
 			c.retraced(at, nil)
@@ -273,7 +276,7 @@ func (c *call) describe(s *step, err error) {
 	s.reads = c.reads
 	s.idle = c.waitedInVain(s.result, err)
 	s.found = c.foundInput(s.result, err)
-	s.unread = readAhead() > 0
+	s.ahead = aheadNow()
 }
 
 // record adds the call to the path.

@@ -4,6 +4,7 @@ package sys
 
 import (
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,12 +23,30 @@ func Open(name string, mode int, perm uint32) (int, error) {
 func FcntlInt(fd uintptr, cmd, arg int) (int, error) {
 	c := briefly("fcntl", fd, cmd, arg)
 	return c.replayed(func() (int, error) {
+		if cmd == unix.F_GETOWN {
+			return owner(fd)
+		}
 		n, err := unix.FcntlInt(fd, cmd, arg)
 		if cmd == unix.F_DUPFD || cmd == unix.F_DUPFD_CLOEXEC {
 			return c.opened(n, err)
 		}
 		return n, err
 	})
+}
+
+// owner is fcntl with F_GETOWN. Like the C library, it uses F_GETOWN_EX, because the kernel's
+// F_GETOWN returns the negative ID of a process group, which may look like an error.
+func owner(fd uintptr) (int, error) {
+	const fOwnerPgrp = 2
+	var owner struct{ kind, id int32 }
+	_, err := result(unix.Syscall(unix.SYS_FCNTL, fd, unix.F_GETOWN_EX, uintptr(unsafe.Pointer(&owner))))
+	switch {
+	case err != nil:
+		return -1, err
+	case owner.kind == fOwnerPgrp:
+		return int(-owner.id), nil
+	}
+	return int(owner.id), nil
 }
 
 // FcntlFlock is the system call fcntl with a lock, see fcntl(2). It returns the error. As in

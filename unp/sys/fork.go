@@ -81,6 +81,9 @@ func forkExec(at place, c *call) (int, error) {
 	case slices.ContainsFunc(path.taken, func(s *step) bool { return s.lost }):
 		err = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that", maxData, maxReads)
 		last.errno = unix.E2BIG // likewise
+	case slices.ContainsFunc(path.taken, func(s *step) bool { return s.cut }):
+		err = unix.E2BIG
+		last.errno = unix.E2BIG // likewise
 	default:
 		pid, err = execute()
 		if err == unix.E2BIG && forgetIdleRounds() {
@@ -117,15 +120,19 @@ func execute() (int, error) {
 		files[fd] = ^uintptr(0)
 	}
 	h.actions = actions()
-	h.environment = originalEnvironment()
+	h.environment = changedEnvironment()
 	awaitArrival, err := h.prepareArrival()
 	if err != nil {
 		return -1, err
 	}
+	directory := h.prepareDirectory()
+	if h.cwd > 0 {
+		defer unix.Close(h.cwd)
+	}
 	sigmask(unix.SIG_SETMASK, h.earlySignals())
 	defer sigmask(unix.SIG_SETMASK, h.blocked)
 	pendingBefore := signals.catchers[unix.SIGCHLD].isPending()
-	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Env: handOver(h, path.taken), Files: files})
+	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Dir: directory, Env: handOver(h, path.taken), Files: files})
 	if err != nil && !pendingBefore {
 		dropFailedChild()
 	}
@@ -166,17 +173,45 @@ func (h *heritage) prepareArrival() (await func(), err error) {
 	}, nil
 }
 
-// originalEnvironment returns the environment in which the first process started, or nil if it
-// is the current one.
-func originalEnvironment() []string {
-	original := environ
-	if inherited.environment != nil {
-		original = inherited.environment
+// prepareDirectory returns the directory in which a child is to start: that in which the first
+// process started, so that packages that are initialized before this one find the same files. If
+// main has left it, the child is given a descriptor of main's directory. If that is not possible,
+// the child is to start in main's directory, and prepareDirectory returns "".
+func (h *heritage) prepareDirectory() string {
+	const unmoved, startsThere = 0, -1
+	h.cwd = unmoved
+	directory, err := unix.Getwd()
+	if err == nil && directory == h.directory {
+		return ""
 	}
-	if slices.Equal(original, os.Environ()) {
+	h.cwd = startsThere
+	if unix.Access(h.directory, unix.X_OK) != nil {
+		return ""
+	}
+	fd := openDirectory()
+	var ends [2]int
+	err = unix.Pipe2(ends[:], unix.O_CLOEXEC) // ForkExec needs one
+	if err != nil {
+		closeAll([]int{fd})
+		return ""
+	}
+	closeAll(ends[:])
+	if fd < 0 {
+		return ""
+	}
+	unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
+	h.cwd = fd
+	return h.directory
+}
+
+// changedEnvironment returns the environment, or nil if it is that with which the program was
+// executed.
+func changedEnvironment() []string {
+	now := os.Environ()
+	if slices.Equal(now, environ) {
 		return nil
 	}
-	return original
+	return now
 }
 
 // dropFailedChild drops the SIGCHLD of a process that could not execute the program, unless

@@ -5,7 +5,6 @@ package sys
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,26 +29,27 @@ type heritage struct {
 	blocked     uint64   // the signals that main blocks
 	closed      uint64   // the standard descriptors that are closed: 1 << fd
 	arrival     int      // the descriptor on which the parent waits for the child's arrival, or 0
+	cwd         int      // a descriptor of the parent's directory, 0 if that is the directory above, or -1 if the child starts in it
 	actions     []action // what the parent does about signals
-	environment []string // in which the first process started; nil if it has not changed since
+	environment []string // the parent's; nil if it is that with which the program is executed
 }
 
 // An action is a Sigaction_t that a child can be given. A child sets the dispositions that main
 // sets on its way, but only its parent knows those that a forgotten round, a handler,
 // SA_RESETHAND or another goroutine has set. So at its Fork a child is given them all.
 type action struct {
-	signo   unix.Signal
-	handler uint64 // its address from anchor, or kernelDFL or kernelIGN
-	closure bool   // the handler has variables of its own, and handler is what closureName returns
-	mask    uint64
-	flags   uint64
+	signo    unix.Signal
+	handler  uint64 // its address from anchor, or kernelDFL or kernelIGN
+	closures string // its names instead, see closureNames, if it has variables of its own
+	mask     uint64
+	flags    uint64
 }
 
 // signals returns the signals that the parent blocks, catches or ignores.
 func (h *heritage) signals() uint64 {
 	set := h.blocked
 	for _, a := range h.actions {
-		if a.handler != kernelDFL || a.closure {
+		if a.handler != kernelDFL || a.closures != "" {
 			set |= bit(a.signo)
 		}
 	}
@@ -61,13 +61,17 @@ var inherited heritage
 
 var errForged = errors.New("not what Fork hands to its child")
 
-// handOver returns the environment of a child: the current one, with the path added.
+// handOver returns the environment with which a child is executed: that of its parent's
+// execution, with the path added.
 func handOver(h heritage, steps []*step) []string {
 	const usual = 1024 // bytes
 	b := make([]byte, 0, usual)
 	b = fmt.Appendf(b, "name %q\ndirectory %q\nignored %x\nblocked %x\nclosed %x\n", h.name, h.directory, h.ignored, h.blocked, h.closed)
 	if h.arrival != 0 {
 		b = fmt.Appendf(b, "arrival %d\n", h.arrival)
+	}
+	if h.cwd != 0 {
+		b = fmt.Appendf(b, "cwd %d\n", h.cwd)
 	}
 	for _, a := range h.actions {
 		b = a.appendLine(b)
@@ -83,13 +87,13 @@ func handOver(h heritage, steps []*step) []string {
 		b = s.appendLine(b, before)
 		before = s.kept
 	}
-	environ := withoutForkVars(os.Environ())
+	environment := slices.Clone(environ)
 	n := 0
 	for part := range slices.Chunk(b, maxVar) {
-		environ = append(environ, forkVarName(n)+"="+string(part))
+		environment = append(environment, forkVarName(n)+"="+string(part))
 		n++
 	}
-	return environ
+	return environment
 }
 
 func forkVarName(n int) string {
@@ -159,6 +163,10 @@ func (h *heritage) setText(text string) (others string, err error) {
 		h.arrival = s.integer()
 		s.literal("\n")
 	}
+	if s.has("cwd ") {
+		h.cwd = s.integer()
+		s.literal("\n")
+	}
 	for s.has("signal ") {
 		h.actions = append(h.actions, s.action())
 	}
@@ -181,11 +189,11 @@ func (h *heritage) setText(text string) (others string, err error) {
 //
 //	signal 17 handler 1a6530 mask 0 flags 10000000
 func (a action) appendLine(b []byte) []byte {
-	handler := "handler"
-	if a.closure {
-		handler = "closure"
+	handler := fmt.Sprintf("handler %x", a.handler)
+	if a.closures != "" {
+		handler = "closure " + a.closures
 	}
-	return fmt.Appendf(b, "signal %d %s %x mask %x flags %x\n", a.signo, handler, a.handler, a.mask, a.flags)
+	return fmt.Appendf(b, "signal %d %s mask %x flags %x\n", a.signo, handler, a.mask, a.flags)
 }
 
 // appendLine appends a step as a line, such as
@@ -388,11 +396,12 @@ func (s *scanner) action() (a action) {
 	n := s.integer()
 	s.ok = s.ok && isSignal(unix.Signal(n))
 	a.signo = unix.Signal(n)
-	a.closure = s.has(" closure ")
-	if !a.closure {
+	if s.has(" closure ") {
+		a.closures = s.until(" ")
+	} else {
 		s.literal(" handler ")
+		a.handler = s.hex()
 	}
-	a.handler = s.hex()
 	s.literal(" mask ")
 	a.mask = s.hex()
 	s.literal(" flags ")

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var family1 = heritage{name: "a \"name\"\n", directory: "/with space", ignored: 0x4001, blocked: 1 << 63, closed: 5, arrival: 58, actions: []action{
+var family1 = heritage{name: "a \"name\"\n", directory: "/with space", ignored: 0x4001, blocked: 1 << 63, closed: 5, arrival: 58, cwd: 29, actions: []action{
 	{signo: 17, handler: 0x1a6530, flags: SA_RESTART},
-	{signo: 10, handler: 1<<64 - 9, closure: true, mask: 1 << 63},
+	{signo: 10, closures: "1a6530,ffffffffffffffff", mask: 1 << 63},
 }}
 
 var path1 = []*step{
@@ -27,7 +27,6 @@ var path1 = []*step{
 
 // receive reads what handOver writes.
 func TestHandOver(t *testing.T) {
-	t.Setenv(forkVar, "of before")
 	for _, environment := range [][]string{nil, {}, {"A=1", "B=\n\""}} {
 		h := family1
 		h.environment = environment

@@ -28,8 +28,12 @@ func OnceFunc(do func()) {
 }
 
 func once(name string, do func(), out ...any) {
+	outermost := onMain() && !insideOnce()
 	briefly(name).replayed(func() (int, error) {
 		before := readAhead()
+		if outermost {
+			path.aheadOfOnce = before
+		}
 		do()
 		if onMain() && readAhead() > before {
 			Fatal("fork error: main has read ahead inside %s, and a child would not find the rest; outside it, a child gets what main has read", name)

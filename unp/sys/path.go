@@ -24,14 +24,15 @@ type step struct {
 	closed []int       // those that somebody has closed: a child forgets what had these numbers before
 	after  int64       // how many calls main had made through skipped since the step before, if that is needed
 
-	accepts bool // it waits for a client: a server's loop has one in each round
-	reads   bool // it counts against the bound of what main reads on its way
-	bytes   int  // how many it has read
-	idle    bool // it waited for input, and there was none
-	found   bool // it waited for input, and there was some
-	lost    bool // between it and the next step, main has read what is not on the path
-	unread  bool // main had data that it had read but not used, when it came to this step
-	stays   bool // for withoutRounds
+	accepts bool  // it waits for a client: a server's loop has one in each round
+	reads   bool  // it counts against the bound of what main reads on its way
+	bytes   int   // how many it has read
+	idle    bool  // it waited for input, and there was none
+	found   bool  // it waited for input, and there was some
+	lost    bool  // between it and the next step, main has read what is not on the path
+	cut     bool  // it has lost its values
+	ahead   ahead // what main had read but not used when it came to this step
+	stays   bool  // for withoutRounds
 }
 
 // The bound of what main reads on its way to a Fork.
@@ -40,22 +41,28 @@ const (
 	maxData  = 64 << 10 // bytes
 )
 
-// maxSteps is more than the number of steps whose lines execve(2) can take: 6 MB at most.
-const maxSteps = 150_000
+// The bound of the path itself. Even a tenth of maxSize is more than execve(2) can take, and a
+// line has at least some 40 bytes.
+const (
+	maxSteps = 150_000
+	maxSize  = 64 << 20 // bytes
+)
 
 // path is main's way through the program: the calls that main has made and what they returned,
 // so that a child can go the same way.
 var path struct {
-	sync.Mutex // a handler may close a descriptor
-	taken      []*step
-	ahead      []*step        // in a child whose main has not reached its Fork: the steps up to there
-	retracing  atomic.Bool    // this is such a child
-	skipped    int64          // how many calls main has made through skipped since the last step
-	failed     map[place]bool // where the last such call has failed or stored something
-	opener     map[int]*step  // the step that has opened a descriptor
-	opening    []int          // the descriptors that main has opened inside Once
-	tooLong    bool           // it had more than maxSteps, and there can be no Fork anymore
-	due        int            // how many steps there may be before finished rounds are forgotten
+	sync.Mutex  // a handler may close a descriptor
+	taken       []*step
+	ahead       []*step        // in a child whose main has not reached its Fork: the steps up to there
+	retracing   atomic.Bool    // this is such a child
+	skipped     int64          // how many calls main has made through skipped since the last step
+	failed      map[place]bool // where the last such call has failed or stored something
+	opener      map[int]*step  // the step that has opened a descriptor
+	opening     []int          // the descriptors that main has opened inside Once
+	aheadOfOnce int            // how many bytes main had read but not used when it called Once
+	size        int            // how many bytes of memory the steps take, at most
+	tooLong     bool           // it had more than maxSteps, and there can be no Fork anymore
+	due         int            // how many steps there may be before finished rounds are forgotten
 
 	handlersReturned uint32 // how many there were at the last step
 
@@ -75,14 +82,70 @@ func appendStep(s *step) {
 	if path.tooLong {
 		return
 	}
+	if replacesLast(s) {
+		path.taken = path.taken[:len(path.taken)-1]
+	}
+	path.size += s.size(lastKept())
 	path.taken = append(path.taken, s)
 	noteOpener(s)
 	if len(path.taken) >= path.due {
 		forgetRounds()
 	}
+	if path.size > maxSize {
+		forgetRounds()
+		cutToSize()
+	}
 	if len(path.taken) > maxSteps { // main may run forever, and never fork
 		path.tooLong = true
 		path.taken, path.opener = nil, nil
+	}
+}
+
+// replacesLast tells whether a step may be on the path instead of the last one: if main has made
+// the same call again, and in the meantime has only read what is not on the path. There can be no
+// Fork then in any case, until that is forgotten.
+func replacesLast(s *step) bool {
+	if len(path.taken) == 0 {
+		return false
+	}
+	last := path.taken[len(path.taken)-1]
+	if !last.lost || last.at != s.at || last.call != s.call || last.accepts || last.reads || len(last.open)+len(last.closed) > 0 {
+		return false
+	}
+	s.lost = true
+	s.after = last.after
+	return true
+}
+
+// size returns how many bytes of memory a step takes. The parameter before has the values of the
+// kept variables at the previous step.
+func (s *step) size(before []keptValue) int {
+	const stepItself, valueItself = 350, 32
+	n := stepItself + len(s.call) + len(s.values) + len(s.data)
+	for i, value := range s.kept {
+		n += valueItself
+		if i >= len(before) || before[i] != value {
+			n += len(value.text)
+		}
+	}
+	return n
+}
+
+// cutToSize finds out how large the path is now. If it is still beyond maxSize, the steps lose
+// their values, except the last one, and Fork fails until they are forgotten.
+func cutToSize() {
+	path.size = 0
+	var before []keptValue
+	for _, s := range path.taken {
+		path.size += s.size(before)
+		before = s.kept
+	}
+	if path.size <= maxSize {
+		return
+	}
+	for _, s := range path.taken[:len(path.taken)-1] {
+		s.cut = true
+		s.values, s.data, s.kept = "", nil, nil
 	}
 }
 
@@ -183,8 +246,8 @@ var readAheads []func() int
 // ReadAhead, called before main begins, registers f, which returns how many bytes main has read
 // ahead and not yet used. This package calls f before and after the function that Once calls,
 // and whenever a call of main's gets a line on the path: a round of a server's loop is forgotten
-// only if main had used all that it had read. f must allow several goroutines to call it at the
-// same time.
+// only if main had used all that it had read in it. f must allow several goroutines to call it
+// at the same time.
 func ReadAhead(f func() int) { readAheads = append(readAheads, f) }
 
 // readAhead returns how many bytes main has read but not used.
@@ -193,6 +256,23 @@ func readAhead() (bytes int) {
 		bytes += f()
 	}
 	return bytes
+}
+
+// An ahead tells whether what main has read ahead is the same at two steps.
+type ahead struct {
+	bytes int   // 0 if there is nothing
+	uses  int64 // how many calls of UseAhead there had been
+}
+
+// usesOfAhead counts the calls of UseAhead.
+var usesOfAhead atomic.Int64
+
+func aheadNow() ahead {
+	bytes := readAhead()
+	if bytes == 0 {
+		return ahead{}
+	}
+	return ahead{bytes, usesOfAhead.Load()}
 }
 
 // forgetDescriptor notes that a descriptor is closed, or that its number is about to get
@@ -231,24 +311,27 @@ func forgetIdleRounds() bool {
 //
 // A round begins with a call. It ends before main makes that call again, provided that an accept
 // is between the two. Until then, a loop within the round may make the call several times. The
-// round is finished if all the descriptors that it has opened are closed and if, both before it
-// and after it, main had used all that it had read. A finished round is deleted if each of its
-// steps has been made again, from the same place, later: so every variable that a call sets has
-// its last value in the child. The exceptions are in mustStay.
+// round is finished if all the descriptors that it has opened are closed and if, after it, what
+// main had read but not used was the same as before it: nothing, as a rule. A finished round is
+// deleted if each of its steps has been made again, from the same place, later: so every variable
+// that a call sets has its last value in the child. The exceptions are in mustStay. A round that
+// begins with Keep is deleted as a whole or not at all, whatever loops without Keep are in it.
 func withoutFinishedRounds(steps []*step) []*step {
-	return withoutRounds(steps, func(s *step) bool { return s.accepts })
+	const keepsWhole = true
+	return withoutRounds(steps, func(s *step) bool { return s.accepts }, keepsWhole)
 }
 
 // withoutIdleRounds deletes rounds that have found no input, of any loop between one accept and
 // the next. What ends such a round is a step that was idle; a round that has found some input is
 // not merged with an idle one.
 func withoutIdleRounds(steps []*step) (stay []*step) {
+	const keepsWhole = false
 	for len(steps) > 0 {
 		n := 1 + slices.IndexFunc(steps, func(s *step) bool { return s.accepts })
 		if n == 0 {
 			n = len(steps)
 		}
-		stay = append(stay, withoutRounds(steps[:n], func(s *step) bool { return s.idle || s.found })...)
+		stay = append(stay, withoutRounds(steps[:n], func(s *step) bool { return s.idle || s.found }, keepsWhole)...)
 		steps = steps[n:]
 	}
 	return stay
@@ -256,7 +339,7 @@ func withoutIdleRounds(steps []*step) (stay []*step) {
 
 // withoutRounds deletes the finished rounds of loops. The function ends tells whether a round's
 // first call begins a new round when it is made again after a step.
-func withoutRounds(steps []*step, ends func(s *step) bool) []*step {
+func withoutRounds(steps []*step, ends func(s *step) bool, keepsWhole bool) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {
 		last[s.at] = s
@@ -264,75 +347,97 @@ func withoutRounds(steps []*step, ends func(s *step) bool) []*step {
 	for _, s := range steps {
 		s.stays = last[s.at] == s
 	}
-	return shortened(steps, ends)
+	r := newRounds(steps, ends)
+	r.keepsWhole = keepsWhole
+	r.shorten(0, len(steps), false)
+	return r.stay
 }
 
-// shortened deletes the finished rounds of the outermost loop and, in each round that stays,
-// those of the inner loops.
-func shortened(steps []*step, ends func(s *step) bool) []*step {
-	head := firstRepeated(steps)
-	if head < 0 {
-		return steps
-	}
-	first := steps[head]
-	stay := slices.Clone(steps[:head])
-	for rest := steps[head:]; len(rest) > 0; {
-		end := endOfRound(rest, first, ends)
-		round, others := rest[:end], rest[end:]
-		if len(others) > 0 && !others[0].unread && !mustStay(round) {
-			others[0].after = round[0].after // it follows the step that round[0] has followed
-		} else {
-			within := beginning(round, ends)
-			stay = append(stay, round[:within]...)
-			stay = append(stay, shortened(round[within:], ends)...)
-		}
-		rest = others
-	}
-	return stay
+// rounds are those of the loops in a list of steps. A round is known by its first step.
+type rounds struct {
+	steps []*step
+	next  []int // for each step, the next one that is the same call from the same place
+	end   []int // for each step, the first one from there on that ends a round
+	stay  []*step
+
+	keepsWhole bool // a round that begins with Keep has no inner rounds but those that begin with Keep
 }
 
-// repeats tells whether a step is the same call as another, from the same place.
-func (s *step) repeats(other *step) bool { return s.at == other.at && s.call == other.call }
-
-// endOfRound returns the number of steps in the first round of a loop that begins with a call.
-func endOfRound(steps []*step, first *step, ends func(s *step) bool) int {
-	ended := false
-	for i, s := range steps {
-		if ended && s.repeats(first) {
-			return i
-		}
-		ended = ended || ends(s)
-	}
-	return len(steps)
-}
-
-// beginning returns the number of steps up to the last one that repeats the round's first call
-// and is not behind a step that ends the round: none of them can be forgotten without the others.
-func beginning(round []*step, ends func(s *step) bool) int {
-	n := len(round)
-	for i, s := range round {
-		if s.repeats(round[0]) {
-			n = i + 1
-		}
-		if ends(s) {
-			return n
-		}
-	}
-	return len(round)
-}
-
-// firstRepeated returns the index of the first step that another step repeats, or -1.
-func firstRepeated(steps []*step) int {
+func newRounds(steps []*step, ends func(s *step) bool) *rounds {
 	type key struct {
 		at   place
 		call string
 	}
-	times := map[key]int{}
-	for _, s := range steps {
-		times[key{s.at, s.call}]++
+	none := len(steps)
+	r := &rounds{steps: steps, next: make([]int, none), end: make([]int, none)}
+	last := map[key]int{}
+	end := none
+	for i, s := range slices.Backward(steps) {
+		k := key{s.at, s.call}
+		next, found := last[k]
+		if !found {
+			next = none
+		}
+		r.next[i] = next
+		last[k] = i
+		if ends(s) {
+			end = i
+		}
+		r.end[i] = end
 	}
-	return slices.IndexFunc(steps, func(s *step) bool { return times[key{s.at, s.call}] > 1 })
+	return r
 }
+
+// shorten appends to stay the steps from begin to end, without the finished rounds of the
+// outermost loop there and, in each round that stays, without those of the inner loops.
+// If withKeep is set, only those that begin with Keep count as rounds.
+func (r *rounds) shorten(begin, end int, withKeep bool) {
+	isHead := func(i int) bool { return r.next[i] < end && (!withKeep || r.steps[i].isKeep()) }
+	head := begin
+	for head < end && !isHead(head) {
+		head++
+	}
+	r.stay = append(r.stay, r.steps[begin:head]...)
+	for head < end {
+		endOfRound := r.endOfRound(head, end)
+		round := r.steps[head:endOfRound]
+		if endOfRound < end && r.steps[endOfRound].ahead == round[0].ahead && !mustStay(round) {
+			r.steps[endOfRound].after = round[0].after // it follows the step that round[0] has followed
+		} else {
+			within := r.beginning(head, endOfRound)
+			r.stay = append(r.stay, r.steps[head:within]...)
+			r.shorten(within, endOfRound, r.keepsWhole && round[0].isKeep())
+		}
+		head = endOfRound
+	}
+}
+
+// endOfRound returns where a round that begins at head is over: where its first step is made
+// again after a step that ends a round, but not beyond end.
+func (r *rounds) endOfRound(head, end int) int {
+	again := r.next[head]
+	for again < end && again <= r.end[head] {
+		again = r.next[again]
+	}
+	return min(again, end)
+}
+
+// beginning returns the end of the part of a round that cannot be forgotten without the rest: the
+// part up to the last repetition of the round's first step that does not come after a step that
+// ends the round.
+func (r *rounds) beginning(head, end int) int {
+	if r.end[head] >= end {
+		return end
+	}
+	last := head
+	for r.next[last] <= r.end[head] {
+		last = r.next[last]
+	}
+	return last + 1
+}
+
+// isKeep tells whether a step is a call to Keep, with which main says where a round begins.
+func (s *step) isKeep() bool { return s.call == "Keep()" }
 
 // mustStay tells whether a round cannot be forgotten. What has been read beyond the bound cannot
 // be given to a child, so a server's round with it is forgotten even if no later round has made
@@ -340,9 +445,9 @@ func firstRepeated(steps []*step) int {
 func mustStay(round []*step) bool {
 	has := func(is func(s *step) bool) bool { return slices.ContainsFunc(round, is) }
 	accepts := has(func(s *step) bool { return s.accepts })
-	lost := has(func(s *step) bool { return s.lost })
+	lost := has(func(s *step) bool { return s.lost || s.cut })
 	switch {
-	case round[0].unread || has(func(s *step) bool { return len(s.open) > 0 }):
+	case has(func(s *step) bool { return len(s.open) > 0 }):
 		return true
 	case accepts && lost:
 		return false

@@ -71,7 +71,7 @@ func findProgram(headers, number uintptr) {
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
 
-// stacks has the stack of each place where main has been, except on its way to its Fork. lines
+// stacks has the top of the stack of each place where main has been, except on its way to its Fork. lines
 // remembers what the method line has returned.
 var (
 	stacks = map[place][]uintptr{}
@@ -95,7 +95,7 @@ func here() place {
 	}
 	at := hash(pcs)
 	if stacks[at] == nil && !withoutStacks.Load() {
-		stacks[at] = slices.Clone(pcs)
+		stacks[at] = slices.Clone(pcs[:min(len(pcs), len(few))]) // line needs no more
 	}
 	return at
 }

@@ -54,10 +54,11 @@ func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix
 		before := handlersReturned.Load()
 		return whileBlocking(sigmask.Val[0], func(mask unix.Sigset_t) (int, error) {
 			waitHandlers()
-			if handlersReturned.Load() == before {
-				return unix.Pselect(nfd, r, w, e, timeout, &mask)
+			waited := unlessReturned(before, func() { n, err = unix.Pselect(nfd, r, w, e, timeout, &mask) })
+			if waited {
+				return n, err
 			}
-			n, err := ready(nfd, r, w, e)
+			n, err = ready(nfd, r, w, e)
 			if n == 0 {
 				return -1, unix.EINTR
 			}
@@ -75,12 +76,9 @@ func Poll(fds []unix.PollFd, timeout int) (int, error) {
 	for _, fd := range fds {
 		fmt.Fprintf(&events, "{%d %#x}", fd.Fd, fd.Events)
 	}
-	after := fds // a child gets a slice of its own here, and copies it below
-	n, err := asleep("poll", constant("["+events.String()+"]")).reading().replayed(func() (int, error) {
+	return asleep("poll", constant("["+events.String()+"]")).reading().replayed(func() (int, error) {
 		return unix.Poll(fds, timeout)
-	}, &after)
-	copy(fds, after)
-	return n, err
+	}, &fds)
 }
 
 // ready does what pselect does before it waits: if descriptors are ready, it leaves only those

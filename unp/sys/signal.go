@@ -52,7 +52,7 @@ func exchangeOnMain(signo unix.Signal, act *Sigaction_t, at place) (was Sigactio
 		recorded = actionFrom(signo, &was)
 		c.stores = recorded != atStart
 		return 0, nil
-	}, &recorded.handler, &recorded.closure, &recorded.mask, &recorded.flags)
+	}, &recorded.handler, &recorded.closures, &recorded.mask, &recorded.flags)
 	if retracing {
 		return recorded.previous()
 	}
@@ -143,7 +143,9 @@ func waitForHandler(name string, set uint64, before uint32) error {
 	_, err := asleep(name).replayed(func() (int, error) {
 		return whileBlocking(set, func(mask unix.Sigset_t) (int, error) {
 			for waitHandlers(); handlersReturned.Load() == before; waitHandlers() {
-				unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&mask)), unsafe.Sizeof(mask.Val[0]), 0)
+				unlessReturned(before, func() {
+					unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&mask)), unsafe.Sizeof(mask.Val[0]), 0)
+				})
 			}
 			return -1, unix.EINTR
 		})
@@ -154,14 +156,26 @@ func waitForHandler(name string, set uint64, before uint32) error {
 // whileBlocking makes a call that takes a mask, and for as long as the call takes, main blocks
 // the signals in set.
 func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, error) {
-	threadMask := sigmask(unix.SIG_BLOCK, bit(sigThread)) // until main sleeps, so that it does not miss wakeMain
-	settle(threadMask)
+	settle(currentMask())
 	heldBefore := suspend(set)
 	result, err := do(unix.Sigset_t{Val: [16]uint64{set &^ bit(sigThread)}})
 	waitHandlers() // before the signals are blocked again
 	block(heldBefore)
-	sigmask(unix.SIG_SETMASK, threadMask)
 	return result, err
+}
+
+// unlessReturned makes a call in which main sleeps with another mask, unless more handlers than
+// before have returned. It tells whether it has made the call. Until main sleeps, sigThread is
+// blocked, so that main does not miss wakeMain; while main waits for a handler, it is not,
+// because the handler may call Setuid, which needs it on every thread.
+func unlessReturned(before uint32, call func()) bool {
+	threadMask := sigmask(unix.SIG_BLOCK, bit(sigThread))
+	defer sigmask(unix.SIG_SETMASK, threadMask)
+	if handlersReturned.Load() != before {
+		return false
+	}
+	call()
+	return true
 }
 
 // Kill is the system call kill, see kill(2). It returns the error. When main or a handler sends

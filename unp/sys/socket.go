@@ -127,15 +127,20 @@ func Shutdown(fd, how int) error {
 	return briefly("shutdown", fd, how).skippedErr(func() error { return unix.Shutdown(fd, how) })
 }
 
-// Send is the system call send, see send(2). It returns the error.
-func Send(fd int, buf []byte, flags int) error {
-	return slowly("send", fd, len(buf), flags).on(fd).skippedErr(func() error { return unix.Send(fd, buf, flags) })
+// Send is the system call send, see send(2). It returns the number of bytes, or -1 and the
+// error.
+func Send(fd int, buf []byte, flags int) (int, error) {
+	return slowly("send", fd, len(buf), flags).sends(fd, buf, flags, nil, 0)
 }
 
 // Sendto is the system call sendto, see sendto(2). It returns the number of bytes, or -1
 // and the error. sa may be nil.
 func Sendto(fd int, buf []byte, flags int, sa SA, salen Socklen) (int, error) {
-	return slowly("sendto", fd, len(buf), flags, shown(sa)).on(fd).skipped(len(buf), func() (int, error) {
+	return slowly("sendto", fd, len(buf), flags, shown(sa)).sends(fd, buf, flags, sa, salen)
+}
+
+func (c *call) sends(fd int, buf []byte, flags int, sa SA, salen Socklen) (int, error) {
+	return c.on(fd).skipped(len(buf), func() (int, error) {
 		p, n := raw(sa, salen)
 		return result(unix.Syscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)),
 			uintptr(flags), uintptr(p), uintptr(n)))

@@ -19,23 +19,21 @@ import (
 // to its Fork.
 
 var (
-	args          = slices.Clone(os.Args) // main may change os.Args
-	environ       = os.Environ()          // in which this process started; a child's is its parent's at Fork
-	stdout        = -1                    // the standard output of a child that retraces main
-	crashes       *os.File                // where such a child writes why it crashes
-	sameDirectory bool                    // the directory of this child's parent at Fork is the one in which the first process started
-	parentsDir    = -1                    // otherwise, a descriptor of it
-	noFork        error                   // why Fork is not possible
-	auxv          [][2]uintptr            // the auxiliary vector
+	args, environ []string     // with which the program was executed; without the variables of Fork
+	stdout        = -1         // the standard output of a child that retraces main
+	crashes       *os.File     // where such a child writes why it crashes
+	directory     string       // that of this child's parent at Fork
+	parentsDir    = -1         // a descriptor of it
+	noFork        error        // why Fork is not possible
+	auxv          [][2]uintptr // the auxiliary vector
 )
 
 // The entries of the auxiliary vector that count here.
 const (
 	atPhdr   = 3  // the program's headers
 	atPhnum  = 5  // how many these are
-	atUID    = 11 // the real user, and behind it the effective user, the real group and the effective group
+	atUID    = 11 // the real user, followed by the effective user, the real group and the effective group
 	atSecure = 23 // set-user-ID, set-group-ID or capabilities
-	atExecfn = 31 // the name by which the program was executed
 )
 
 func init() {
@@ -47,11 +45,9 @@ func init() {
 	path.unseen.Store(-1)
 	auxv, _ = unix.Auxv()
 	findProgram(getauxval(atPhdr), getauxval(atPhnum))
+	args = executedWith("cmdline")
+	environ = executedWith("environ")
 	text := handedOver(environ)
-	if text == "" && executedFile() == self { // a package that was initialized before may have cleared the environment
-		original, _ := readFile("/proc/self/environ")
-		text = handedOver(strings.Split(string(original), "\x00"))
-	}
 	environ = withoutForkVars(environ)
 	otherUser := getauxval(atUID) != getauxval(atUID+1) || getauxval(atUID+2) != getauxval(atUID+3)
 	secure := getauxval(atSecure) != 0 || otherUser
@@ -83,13 +79,12 @@ var errPrivileged = errors.New("a program that has the privileges of another use
 // self is the program that runs, even if its file has been replaced.
 const self = "/proc/self/exe"
 
-// executedFile returns the name by which this program was executed.
-func executedFile() string {
-	name := getauxval(atExecfn)
-	if name == 0 {
-		return ""
-	}
-	return unix.BytePtrToString(*(**byte)(unsafe.Pointer(&name))) // vet accepts no (*byte)(name)
+// executedWith returns the arguments or the environment with which the program was executed, see
+// proc(5). The packages that were initialized before this one may have changed both.
+func executedWith(file string) []string {
+	content, _ := readFile("/proc/self/" + file)
+	list := strings.Split(string(content), "\x00")
+	return list[:len(list)-1] // each string ends with a NUL
 }
 
 func becomeFirst() {
@@ -127,52 +122,84 @@ func becomeChild(text string) {
 		unix.CloseOnExec(h.arrival)
 	}
 	atDefault(h.ignored, h.signals())
-	if h.environment != nil {
-		setEnvironment(h.environment)
-	}
-	leaveDirectory() // first, because it cannot do without a descriptor
+	startDirectory()
 	if os.Getenv("UNP_PRINT") == "" {
 		silence()
 	}
+	keepDirectory()
 	name, _ := unix.BytePtrFromString(h.name)
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
 }
 
-func setEnvironment(environ []string) {
+// takeEnvironment gives a child the environment that its parent had at Fork.
+func takeEnvironment() {
+	parents := environ
+	if inherited.environment != nil {
+		parents = inherited.environment
+	}
+	if slices.Equal(os.Environ(), parents) {
+		return
+	}
 	os.Clearenv()
-	for _, s := range environ {
+	for _, s := range parents {
 		name, value, _ := strings.Cut(s, "=")
 		os.Setenv(name, value)
 	}
 }
 
-// leaveDirectory takes a child that retraces main to the directory in which the first process
-// started, if that is a different one and can be reached.
-func leaveDirectory() {
-	cwd, err := unix.Getwd()
-	sameDirectory = err == nil && cwd == inherited.directory
-	if sameDirectory {
-		return
+// startDirectory takes a child that retraces main to the directory in which the first process
+// started, unless it could not return from there.
+func startDirectory() {
+	here, _ := unix.Getwd() // a package that was initialized before may have left the one in which the child has started
+	directory = inherited.directory
+	switch {
+	case inherited.cwd > 0:
+		unix.CloseOnExec(inherited.cwd)
+		parentsDir = inherited.cwd
+		directory, _ = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", parentsDir))
+	case inherited.cwd < 0:
+		directory = here
+		keepDirectory()
+		if parentsDir < 0 {
+			return
+		}
 	}
+	if here != inherited.directory {
+		unix.Chdir(inherited.directory)
+	}
+}
+
+// keepDirectory keeps a descriptor of the directory of this child's parent.
+func keepDirectory() {
+	if parentsDir < 0 {
+		parentsDir = openDirectory()
+	}
+}
+
+// openDirectory returns a descriptor of the current directory, or -1.
+func openDirectory() int {
 	dir, err := unix.Open(".", unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return
+		return -1
 	}
-	parentsDir = aside(dir)
-	unix.Close(dir)
-	unix.Chdir(inherited.directory)
+	defer unix.Close(dir)
+	return aside(dir)
 }
 
 // returnToDirectory takes a child to the directory that its parent had at Fork.
 func returnToDirectory() {
-	if sameDirectory {
-		unix.Chdir(inherited.directory) // main may have left it
+	err := unix.Fchdir(parentsDir)
+	if parentsDir < 0 {
+		err = unix.Chdir(directory)
 	}
-	if parentsDir >= 0 {
-		unix.Fchdir(parentsDir)
-		unix.Close(parentsDir)
-		parentsDir = -1
+	if err != nil {
+		here, _ := unix.Getwd()
+		if here != directory {
+			Fatal("fork error: the child cannot return to its parent's directory %q: %v", directory, err)
+		}
 	}
+	closeAll([]int{parentsDir})
+	parentsDir = -1
 }
 
 // aside duplicates a descriptor to a number that no listing uses. For a number of 64 or more,
@@ -240,9 +267,7 @@ func arrive() {
 		}
 	}
 	returnToDirectory()
-	if !slices.Equal(os.Environ(), environ) {
-		setEnvironment(environ)
-	}
+	takeEnvironment()
 	if inherited.blocked != 0 {
 		block(inherited.blocked)
 	}

@@ -185,18 +185,18 @@ func setValue(text string, pointer any) error {
 }
 
 // setMemory gives a string, a slice or a flat variable the bytes of its value. A slice that has
-// them already stays where it is, and any other keeps its capacity.
+// room for them stays where it is, because there may be pointers into it.
 func setMemory(v reflect.Value, bytes string) error {
 	t := v.Type()
 	switch {
 	case v.Kind() == reflect.String:
 		v.SetString(bytes)
 	case flatSlice(t):
-		if !v.IsNil() && string(memory(v)) == bytes {
-			return nil
-		}
 		n := len(bytes) / int(t.Elem().Size())
-		v.Set(reflect.MakeSlice(t, n, max(n, v.Cap())))
+		if v.IsNil() || n > v.Cap() {
+			v.Set(reflect.MakeSlice(t, n, n))
+		}
+		v.SetLen(n)
 		if copy(memory(v), bytes) != len(bytes) {
 			return errNoValue
 		}

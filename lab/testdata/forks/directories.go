@@ -89,6 +89,28 @@ var _ = register("directory that cannot be searched", prints{Test: "TestPrivileg
 	inChild(func() { dir, _ := os.Readlink("/proc/self/cwd"); fmt.Println(strings.HasSuffix(dir, "/locked")) })
 })
 
+var _ = register("directory to which there is no way back", prints{Test: "TestPrivileges", Stdout: "parent\n"}, func() { // likewise; C: the child runs
+	dir := sys.Once(func() string { dir, _ := os.Getwd(); return dir })
+	sys.OnceFunc(func() { os.Chmod(dir, 0o700) })
+	sys.Chdir("/")
+	sys.Chdir(dir)
+	sys.OnceFunc(func() { unix.Setresuid(65534, 65534, 65534) })
+	inChild(func() { fmt.Println("child") })
+	fmt.Println("parent")
+})
+
+var _ = register("directory under another", prints{Test: "TestMounts", Stdout: "parent true\ntrue child true\n"}, func() { // which has been mounted on it since
+	sys.OnceFunc(func() {
+		os.WriteFile("file", nil, 0o600)
+		dir, _ := os.Getwd()
+		err := unix.Mount("none", dir, "tmpfs", 0, "")
+		if err != nil {
+			unp.ErrSys(err, "mount error")
+		}
+	})
+	where()
+})
+
 var _ = register("children in other directories", prints{Stdout: "child true\ngrandchild false\nparent false\n"}, func() {
 	show := func(who string) {
 		_, err := os.Stat("file")

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-	_ "tcpcliserv/lab/testdata/forks/cleared"
+	"tcpcliserv/lab/testdata/forks/early"
 	"tcpcliserv/unp"
 	"tcpcliserv/unp/sys"
 )
@@ -27,6 +28,49 @@ var _ = register("environment cleared", prints{Stdout: "child\nparent\n"}, func(
 	}
 	sys.Wait(nil)
 	fmt.Println("parent")
+})
+
+var _ = register("found early", prints{
+	Under:  []string{"bash", "-c", `echo in the file > file; SETTING=first exec "$@"`, "bash"},
+	Args:   []string{"-v", "argument"},
+	Stdout: strings.Repeat("first true [argument] in the file\n", 3),
+}, func() { // by a package, before main changes it
+	os.Setenv("SETTING", "second")
+	sys.Chdir("/")
+	show := func() { fmt.Printf("%s %v %v %s", early.Setting, early.Verbose, os.Args[2:], early.File) }
+	if unp.Fork() == 0 {
+		show()
+		if unp.Fork() == 0 {
+			show()
+			os.Exit(0)
+		}
+		sys.Wait(nil)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	show()
+})
+
+var _ = register("changed early", prints{
+	Under:  []string{"env", "SETTING="},
+	Stdout: strings.Repeat("+ /sub true\n", 3),
+}, func() { // by a package
+	start := sys.Once(func() string { dir, _ := os.Getwd(); return dir })
+	show := func() {
+		dir, _ := os.Getwd()
+		fmt.Println(os.Getenv("SETTING"), dir[strings.LastIndexByte(dir, '/'):], dir == start)
+	}
+	if unp.Fork() == 0 {
+		show()
+		if unp.Fork() == 0 {
+			show()
+			os.Exit(0)
+		}
+		sys.Wait(nil)
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	show()
 })
 
 var _ = register("setenv", prints{Stdout: "child x\ngrandchild xy\nparent x\n"}, func() { // makes a variable longer

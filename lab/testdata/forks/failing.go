@@ -37,7 +37,7 @@ var _ = register("SIGCHLD of nobody", prints{Stdout: "argument list too long\n0\
 	caught := 0
 	sys.Keep(&caught)
 	unp.Signal(unix.SIGCHLD, func(unix.Signal) { caught++ })
-	os.Setenv("LONG", strings.Repeat("x", 200_000)) // more than execve takes
+	os.Setenv("LONG", strings.Repeat("x", 8_000_000)) // more than execve takes; C: <nil>
 	_, err := sys.Fork()
 	fmt.Println(err)
 	sys.Sleep(0)

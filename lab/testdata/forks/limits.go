@@ -287,7 +287,7 @@ var _ = register("more steps than any path", prints{Stdout: "argument list too l
 	}
 })
 
-var _ = register("noexec", prints{Test: "TestWithoutProc", Stderr: "fork error: No such file or directory\n", Status: 1}, func() { // proc is empty
+var _ = register("noexec", prints{Test: "TestMounts", Stderr: "fork error: No such file or directory\n", Status: 1}, func() { // proc is empty
 	if err := unix.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
 		panic(err)
 	}
@@ -299,7 +299,7 @@ var _ = register("SIGSEGV", prints{Test: "TestCrash"}, func() {
 	sys.Sleep(100)
 })
 
-var _ = register("chroot", prints{Test: "TestWithoutProc", Stderr: "fork error: No such file or directory\n", Status: 1}, func() { // to where there is no /proc
+var _ = register("chroot", prints{Test: "TestMounts", Stderr: "fork error: No such file or directory\n", Status: 1}, func() { // to where there is no /proc
 	if err := unix.Chroot(os.Args[2]); err != nil {
 		panic(err)
 	}

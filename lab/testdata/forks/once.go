@@ -208,6 +208,14 @@ var _ = register("read ahead", prints{Stdin: "one\ntwo\n", Stderr: "fork error: 
 	inChild(func() { var line []byte; fmt.Printf("%s", unp.Fgets(&line, unp.MAXLINE, unp.Stdin)) })
 })
 
+var _ = register("read ahead before", prints{Stdin: "one\ntwo\n", Stderr: "fork error: main uses inside Once what it had read ahead before, and a child would find that again\n", Status: 1}, func() {
+	// C: the child prints nothing
+	var line []byte
+	unp.Fgets(&line, unp.MAXLINE, unp.Stdin)
+	sys.OnceFunc(func() { unp.Fgets(&line, unp.MAXLINE, unp.Stdin) })
+	inChild(func() { fmt.Printf("%s", unp.Fgets(&line, unp.MAXLINE, unp.Stdin)) })
+})
+
 var _ = register("panic in Once", prints{Stdout: "recovered: x\nchild\nparent\n"}, func() { // from which main recovers
 	func() {
 		defer func() { fmt.Println("recovered:", recover()) }()

@@ -458,6 +458,27 @@ var _ = register("one of two closures", prints{Stdout: "two\n"}, func() { // a h
 	inChild(func() { sys.Kill(sys.Getpid(), unix.SIGUSR1) })
 })
 
+var _ = register("closure of two signals", prints{
+	Clients: []client{{"", "caught 10\n"}, {"", "caught 12\n"}, {"", "caught 10\n"}, {"", "caught 12\n"}, {"", "caught 10\n"}, {"", "caught 12\n"}},
+	Status:  terminated,
+}, func() { // which has several names, of which the later children know one
+	connfd := -1
+	handler := func(signo unix.Signal) { say(connfd, "caught", int(signo)) }
+	unp.Signal(unix.SIGUSR1, handler)
+	listenfd := listen(unp.SERV_PORT)
+	for clients := 0; ; clients++ {
+		sys.Keep(&clients)
+		connfd = accept(listenfd)
+		if clients == 0 {
+			unp.Signal(unix.SIGUSR2, handler)
+		}
+		if unp.Fork() == 0 {
+			sys.Kill(sys.Getpid(), unix.SIGUSR1+unix.Signal(clients%2*2))
+		}
+		unp.Close(connfd)
+	}
+})
+
 var _ = register("early, ignored on the way", prints{Stdout: "20\n"}, func() { // and caught at Fork
 	caught := 0
 	handler := func(unix.Signal) { caught++ }

@@ -248,6 +248,35 @@ var _ = register("Setuid of a goroutine", prints{Stdout: "interrupted system cal
 	fmt.Println(n, err)
 })
 
+var _ = register("Setuid of a handler", prints{Stdout: "Pause\nSigsuspend\nPselect\nSleep\n"}, func() { // while main waits for it
+	var none unix.Sigset_t
+	handled := false
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		unix.Setuid(unix.Getuid())
+		handled = true
+	})
+	for _, wait := range []struct {
+		name   string
+		number int
+		call   func()
+	}{
+		{"Pause", unix.SYS_RT_SIGSUSPEND, func() { sys.Pause() }},
+		{"Sigsuspend", unix.SYS_RT_SIGSUSPEND, func() { sys.Sigsuspend(&none) }},
+		{"Pselect", unix.SYS_PSELECT6, func() { sys.Pselect(0, nil, nil, nil, nil, &none) }},
+		{"Sleep", unix.SYS_CLOCK_NANOSLEEP, func() { sys.Sleep(100) }},
+	} {
+		handled = false
+		go func() {
+			mainIn(wait.number)
+			unix.Kill(unix.Getpid(), unix.SIGUSR1)
+		}()
+		for !handled {
+			wait.call()
+		}
+		fmt.Println(wait.name)
+	}
+})
+
 var _ = register("handler that reads", prints{Stdout: "x <nil>\n"}, func() { // is not interrupted by its own signal
 	var p [2]int
 	sys.Pipe(p[:])
