@@ -462,13 +462,27 @@ func TestRunners(t *testing.T) {
 	}
 }
 
+// What main keeps takes a bounded amount of memory, even if main reads without end.
+func TestMemory(t *testing.T) {
+	if !onOwnHost(t) {
+		return
+	}
+	p := forks(t, "kept beyond the bound")
+	megabytes := 0
+	status := p.end()
+	fmt.Sscan(p.out.String(), &megabytes)
+	if status != 0 || megabytes == 0 || megabytes > 400 {
+		t.Errorf("status %d, %q, %q", status, p.out.String(), p.err.String())
+	}
+}
+
 // What a call takes does not depend on how many there have been.
 func TestInProportion(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
 	takesLong(t, "it makes 56,000 sockets")
-	for _, name := range []string{"ratio of many sockets", "ratio of accepts"} {
+	for _, name := range []string{"ratio of many sockets", "ratio of accepts", "ratio of pairs"} {
 		p := forks(t, name)
 		ratio := 0.0
 		if status := p.end(); status != 0 {

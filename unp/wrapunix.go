@@ -24,7 +24,7 @@ func Fork() int {
 	return pid
 }
 
-// Sigprocmask blocks or unblocks signals (section 5.8): how is unix.SIG_BLOCK,
+// Sigprocmask blocks or unblocks signals (section 5.8). The argument how is unix.SIG_BLOCK,
 // unix.SIG_UNBLOCK or unix.SIG_SETMASK. It stores the previous set in *oset, unless oset is
 // nil. On error it prints "sigprocmask error" and the error's text, and exits.
 func Sigprocmask(how int, set, oset *unix.Sigset_t) {

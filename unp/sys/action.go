@@ -172,7 +172,7 @@ func (a action) previous() Sigaction_t {
 
 // fatalMissing ends a child that does not have its parent's handler.
 func (a action) fatalMissing() {
-	Fatal("fork error: the child has not reached the call of Sigaction that set its parent's handler for signal %d", a.signo)
+	Fatal("fork error: the child has not reached the call to Sigaction that set its parent's handler for signal %d", a.signo)
 }
 
 // sigaction returns the Sigaction_t of which an action was made, with the handler nil if that is a

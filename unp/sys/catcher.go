@@ -85,7 +85,8 @@ func begin(does activity, on int) (end func()) {
 }
 
 // forKernel returns the disposition that the kernel is to have for a signal. One that is held
-// back is caught, whatever its disposition, because the kernel would give it to another thread.
+// back is caught, whatever its disposition, because otherwise the kernel would let it act
+// through another thread.
 func (c *catcher) forKernel(signo unix.Signal) ksigaction {
 	flags := uint64(c.act.Flags & (SA_NOCLDSTOP | SA_NOCLDWAIT))
 	kernel := signals.runtimeAction

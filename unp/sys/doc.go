@@ -29,13 +29,15 @@
 // The last call on the path is the Fork that made the child: it returns 0, and from there on
 // the child is on its own. Until then
 //
-//   - what main writes to descriptors 1 and 2 without this package is thrown away, unless the
-//     environment variable UNP_PRINT is set and not empty; only the messages of [Fatal] and of a
-//     panic appear, and whatever is printed by packages that are initialized before this one;
+//   - descriptors 1 and 2 are /dev/null, unless the environment variable UNP_PRINT is set and
+//     not empty. What main writes there without this package is thrown away, and main cannot
+//     find out whether they are a terminal. Only the messages of [Fatal] and of a panic appear,
+//     and whatever is printed by packages that are initialized before this one;
 //   - [Sigaction] and [Chdir] do their work again, and return what they returned in the parent:
-//     exec has reset the handlers, and the child's main starts in the directory in which the
-//     program was first started, so that it finds the same files. At its Fork the child gets
-//     the dispositions and the directory that its parent has there;
+//     exec has reset the handlers, and the child starts like the first process, with the same
+//     arguments and environment and in the same directory, so that it finds the same files. At
+//     its Fork the child gets the dispositions, the environment and the directory that its
+//     parent has there;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as
@@ -60,8 +62,8 @@
 // 33, which Go's runtime needs. A handler for one of the first three is called when a process
 // sends the signal, but not after a fault; one for SIGPROF is never called. In C, a signal that
 // was ignored when the program started stays ignored; here only SIGHUP, SIGINT, SIGCONT,
-// SIGTSTP, SIGTTIN and SIGTTOU do, because the runtime has caught all others by then. To change
-// a disposition, use [Sigaction], not os/signal.
+// SIGTSTP, SIGTTIN and SIGTTOU do, because the runtime catches all others before this package
+// can look. To change a disposition, use [Sigaction], not os/signal.
 //
 // A handler runs on a thread of its own, where printf and malloc, which are unsafe in C, are
 // safe. If main holds a lock during a call to this package, a handler that asks for that lock
@@ -78,32 +80,37 @@
 //
 // # Limits
 //
-//   - Only main can fork, because a child cannot retrace a handler or another goroutine. Until
-//     a child's main has reached Fork, the child's goroutines must not make a call that always
-//     has a line on main's path, such as Socket, Bind or Nanosleep: the child exits with a
-//     message. A call that has a line only if it fails, such as Listen or Write, does nothing
-//     there and reports success.
-//   - The path must fit into the environment that execve(2) accepts, as a rule 2 MB, which is
-//     room for some 25,000 calls. While it is longer, Fork fails; once it has had more than
-//     150,000 calls, Fork fails for good. A server's finished rounds do not count: a round of
-//     the loop around Accept, or around Recvfrom with an address, is forgotten when all its
-//     descriptors are closed, main has used all that it has read, and later rounds have made the
-//     same calls. From one Accept or such Recvfrom to the next, and before the first, main may
-//     read at most 64 KB, and in at most 1,000 calls; Select, Pselect, Poll, Time and
-//     Gettimeofday count as calls that read. Beyond these bounds, any loop's rounds that found
-//     no input, because Select, Pselect or Poll timed out or because reading failed, for example
-//     with EAGAIN, are forgotten too; rounds that also read something, or reached the end of a
-//     file, are not. If that is not enough, Fork fails until the round that has read so much is
-//     forgotten, or one round longer. What main has read before its loop is never forgotten: if
-//     that alone is beyond a bound, Fork always fails.
+//   - Only main can fork, because a child cannot retrace a handler or another goroutine
+//     (iter.Pull starts one). Until a child's main has reached Fork, the child's goroutines must
+//     not make a call that always has a line on main's path, such as Socket, Bind or Nanosleep:
+//     the child exits with a message. A call that has a line only if it fails, such as Listen or
+//     Write, does nothing there and reports success.
+//   - The path must fit, with the environment, into what execve(2) accepts, as a rule 2 MB,
+//     which is room for some 25,000 calls. An environment that main has changed counts twice.
+//     While the path is longer, Fork fails; once it has had more than 150,000 calls, or 64 MB
+//     before any Accept, Fork fails for good. A server's finished rounds do not count: a round
+//     of the loop around Accept, or around Recvfrom with an address, is forgotten when all its
+//     descriptors are closed, main has used all that it has read in it, and later rounds have
+//     made the same calls, or the round has read more than a child can be given. From one Accept
+//     or such Recvfrom to the next, and before the first, main may read at most 64 KB, and in at
+//     most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as calls that read.
+//     Beyond these bounds, any loop's rounds that found no input, because Select, Pselect or
+//     Poll timed out or because reading failed, for example with EAGAIN, are forgotten too;
+//     rounds that also read something, or reached the end of a file, are not. If that is not
+//     enough, Fork fails until the round that has read so much is forgotten, or one round
+//     longer. What main has read before its loop is never forgotten: if that alone is beyond a
+//     bound, Fork always fails.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
-//     loop and to any other loop that calls Accept and Close, or Recvfrom with an address,
-//     before Fork. When main has read more than 64 KB, or in more than 1,000 calls, or the path
-//     has no room left, it also applies to any loop's rounds that found no input.
+//     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an
+//     address, before Fork. When main has read more than 64 KB, or in more than 1,000 calls, or
+//     the path has no room left, it also applies to any loop's rounds that found no input.
 //   - A round is known by its calls that have lines. If a call that has none, such as Unlink or
-//     Write, decides which calls follow it in the loop's body, call Keep first in the body, if
-//     need be without variables.
+//     Write, decides which calls follow it in the loop's body, or if a loop within the body
+//     calls Accept a certain number of times, call Keep first in the body, if need be without
+//     variables: a round that begins with Keep is forgotten as a whole. If the end of a round
+//     sets a variable for the next one, as in for c := accept(); c >= 0; c = accept(), give that
+//     variable to Keep.
 //   - Slices that were given to Keep and that share memory in the parent do not always share it
 //     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
 //     loop with three clauses.
@@ -111,8 +118,9 @@
 //     the child's main sets it again on its way, and main has not since set another for the same
 //     signal from the same line. Otherwise the child exits with a message.
 //   - A process has some five threads, or some eight if it catches a signal, and each counts
-//     against the limit on the user's processes. Where the runtime can start no more, the
-//     program ends with a stack trace.
+//     against the limit on the user's processes; and the runtime reserves memory. Where it can
+//     start no more threads, or the limits on memory (RLIMIT_AS, RLIMIT_DATA) leave it too
+//     little, the program or a new child ends with a stack trace.
 //   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. Of what
 //     main has set with prctl(2), the child has only what exec keeps; its name is the one with
 //     which the first process was started.
@@ -120,11 +128,13 @@
 //   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2, which
 //     are no longer close-on-exec there. Calls of this package drop SOCK_CLOEXEC and O_CLOEXEC,
 //     but os.Open sets O_CLOEXEC, even inside Once. A file that main opens again on its way may
-//     have another number in the child.
+//     have another number in the child. A descriptor that main closes without this package, with
+//     the method Close of os.File for example, is closed again on the way, even if its number
+//     belongs to another file by then.
 //   - The runtime opens /dev/null in the place of a standard descriptor that is closed when the
 //     first process starts, opens two descriptors of its own if a standard descriptor has
 //     O_NONBLOCK or, sometimes, after a garbage collection, and raises the soft limit on
-//     descriptors to the hard one.
+//     descriptors to the hard one, in each child again.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
 //     may give back capabilities that the parent has dropped, and copies the effective user ID
 //     to the saved one. Fork fails in a program that was started with the privileges of another
@@ -138,10 +148,11 @@
 //
 // # Limits of signals
 //
-//   - A call that the kernel restarts may continue before the handler has run; in C it
-//     continues afterward. Where this matters, use a handler without SA_RESTART, and a loop.
-//     Such a handler interrupts main's call even if another handler, with SA_RESTART, is running
-//     then. The calls that a handler makes are not interrupted.
+//   - A call that the kernel restarts may continue before the handler has run; in C it continues
+//     afterward. Where this matters, use a handler without SA_RESTART, and a loop. Such a
+//     handler interrupts main's call even if another handler, with SA_RESTART, is running then.
+//     A call that a handler makes is interrupted only if the kernel gives the signal to the
+//     handler's thread.
 //   - After another process has stopped this one, main may continue before the handlers of the
 //     signals that came in the meantime have run. If the limit on pending signals
 //     (RLIMIT_SIGPENDING) is used up, a handler may fail to interrupt main's call.
@@ -186,7 +197,8 @@
 //     parent does not signal the child too early; but the terminal or another process may, and
 //     then the signal ends or stops the child, or is lost;
 //   - SIGURG may be lost, and so may SIGPIPE and SIGXFSZ if main leaves them at their defaults;
-//   - a SIGCHLD may be lost even after the child has reached its Fork, until the child has
-//     forked a child of its own. It is not lost if the parent's main blocked SIGCHLD when it
-//     called Fork.
+//   - a SIGCHLD is lost even after the child has reached its Fork, until the child has called
+//     Fork itself or has set a handler for SIGCHLD again. So no handler learns of the end of a
+//     program that the child has started with os/exec. It is not lost if the parent's main
+//     blocked SIGCHLD when it called Fork.
 package sys

@@ -141,7 +141,7 @@ func execute() (int, error) {
 }
 
 // prepareArrival gives a child that may miss a signal one end of a socket pair. The function
-// that it returns waits until the child has reported at that end that it has arrived, or has
+// that it returns waits until the child has reported its arrival at that end, until it has
 // ended, or until five seconds have passed. For any other child that function does nothing.
 func (h *heritage) prepareArrival() (await func(), err error) {
 	h.arrival = 0

@@ -4,27 +4,27 @@ package sys
 
 import "reflect"
 
-// Once calls do and returns its result. A child on its way to Fork gets the same result and
-// does not call do. Once is for what main does before [Fork] without this package, such as
+// Once calls f and returns its result. A child on its way to Fork gets the same result and
+// does not call f. Once is for what main does before [Fork] without this package, such as
 // drawing a random number, writing a file with os.WriteFile, or running a program with
-// os/exec. In a handler Once just calls do.
+// os/exec. In a handler Once just calls f.
 //
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno, an
 // array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or structs,
-// of up to 256 KB. With anything else Once prints a message and exits. do may call anything in
+// of up to 256 KB. With anything else Once prints a message and exits. f may call anything in
 // this package except Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either. If
-// it reads with unp.Readline or unp.Fgets, it must read until nothing is left of what they have
-// read ahead. The child does not get what do stores in main's variables. If do panics, the
-// child's Once panics with the value's text, a string; a deferred function that recovers must
-// return before main calls this package again.
-func Once[T any](do func() T) (v T) {
-	once("Once", func() { v = do() }, &v)
+// f reads with unp.Readline or unp.Fgets, nothing that they have read ahead may be left, neither
+// before nor afterward. The child does not get what f stores in main's variables. If f panics,
+// the child's Once panics with the value's text, a string; a deferred function that recovers
+// must return before main calls this package again.
+func Once[T any](f func() T) (v T) {
+	once("Once", func() { v = f() }, &v)
 	return v
 }
 
 // OnceFunc is [Once] for a function without a result.
-func OnceFunc(do func()) {
-	once("OnceFunc", do)
+func OnceFunc(f func()) {
+	once("OnceFunc", f)
 }
 
 func once(name string, do func(), out ...any) {
@@ -49,13 +49,13 @@ func once(name string, do func(), out ...any) {
 // whole value on the path again, where a byte of the value may take up to four bytes.
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
-// its parent began it. Without variables, Keep only marks where a round begins. A later call of
-// Keep from the same place replaces the earlier one. A variable may have any type that a result
-// of [Once] may have. A signal handler may write to it, but no goroutine other than main's may.
-// The child gets what a handler has written only when the next call with a line returns. Before
-// main uses the variable it must therefore make such a call: Sleep(0) or, in a loop that waits
-// for the handler, Pause. An argument that is not a pointer, or is nil, ends the program with a
-// message.
+// its parent began it. Without variables, Keep only marks where a round begins. A slice may have
+// less capacity in the child. A later call to Keep from the same place replaces the earlier one.
+// A variable may have any type that a result of [Once] may have. A signal handler may write to
+// it, but no goroutine other than main's may. The child gets what a handler has written only
+// when the next call with a line returns. Before main uses the variable it must therefore make
+// such a call: Sleep(0) or, in a loop that waits for the handler, Pause. An argument that is not
+// a pointer, or is nil, ends the program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == nowhere || insideOnce() {

@@ -61,7 +61,7 @@ var path struct {
 	opening     []int          // the descriptors that main has opened inside Once
 	aheadOfOnce int            // how many bytes main had read but not used when it called Once
 	size        int            // how many bytes of memory the steps take, at most
-	tooLong     bool           // it had more than maxSteps, and there can be no Fork anymore
+	tooLong     bool           // it was beyond its bound, and there can be no Fork anymore
 	due         int            // how many steps there may be before finished rounds are forgotten
 
 	handlersReturned uint32 // how many there were at the last step
@@ -93,9 +93,13 @@ func appendStep(s *step) {
 	}
 	if path.size > maxSize {
 		forgetRounds()
-		cutToSize()
+		measure()
 	}
-	if len(path.taken) > maxSteps { // main may run forever, and never fork
+	if path.size > maxSize {
+		cut()
+		measure()
+	}
+	if len(path.taken) > maxSteps || path.size > maxSize { // main may run forever, and never fork
 		path.tooLong = true
 		path.taken, path.opener = nil, nil
 	}
@@ -131,19 +135,24 @@ func (s *step) size(before []keptValue) int {
 	return n
 }
 
-// cutToSize finds out how large the path is now. If it is still beyond maxSize, the steps lose
-// their values, except the last one, and Fork fails until they are forgotten.
-func cutToSize() {
+// measure finds out how large the path is now.
+func measure() {
 	path.size = 0
 	var before []keptValue
 	for _, s := range path.taken {
 		path.size += s.size(before)
 		before = s.kept
 	}
-	if path.size <= maxSize {
+}
+
+// cut takes the values from the rounds of a server's loop, except those of the last step. Fork
+// fails until these rounds are forgotten.
+func cut() {
+	first := slices.IndexFunc(path.taken, func(s *step) bool { return s.accepts })
+	if first < 0 {
 		return
 	}
-	for _, s := range path.taken[:len(path.taken)-1] {
+	for _, s := range path.taken[first : len(path.taken)-1] {
 		s.cut = true
 		s.values, s.data, s.kept = "", nil, nil
 	}

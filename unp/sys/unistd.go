@@ -189,11 +189,10 @@ func sleepFor(left *unix.Timespec) error {
 	}
 }
 
-// Pause waits until a signal handler has returned, see pause(2). It returns EINTR. If a
-// handler has returned since main's last call of this package, Pause returns immediately. A
-// loop that calls Pause until a handler has set a variable therefore ends; if main forks after
-// it, the variable must be given to [Keep]. Only main can call Pause; strace shows it as
-// rt_sigsuspend.
+// Pause waits until a signal handler has returned, see pause(2). It returns EINTR. If a handler
+// has returned since main's last call to this package, Pause returns immediately. A loop that
+// calls Pause until a handler has set a variable therefore ends; if main forks after it, the
+// variable must be given to [Keep]. Only main can call Pause; strace shows it as rt_sigsuspend.
 func Pause() error { return waitForHandler("pause", currentMask(), seen) }
 
 // Alarm has the kernel send SIGALRM to this process after the given number of seconds; 0

@@ -63,7 +63,7 @@ func setValues(text string, pointers ...any) error {
 	return nil
 }
 
-// firstValue cuts text behind its first value.
+// firstValue cuts text after its first value.
 func firstValue(text string) (first, others string) {
 	if quoted, err := strconv.QuotedPrefix(text); err == nil {
 		return quoted, text[len(quoted):]

@@ -102,6 +102,38 @@ var _ = register("pointer into what is kept", prints{
 	}
 })
 
+var _ = register("clients in pairs", prints{
+	Clients: []client{{"a", ""}, {"", "a 1\n"}, {"b", ""}, {"", "other 2\n"}, {"a", ""}, {"", "a 3\n"}, {"a", ""}, {"", "a 4\n"}, {"b", ""}, {"", "other 5\n"}},
+	Status:  terminated,
+}, func() { // of which the first one's byte decides where main forks
+	var connfds [2]int
+	var kind [1]byte
+	pairs := 0
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		sys.Keep(&pairs)
+		for i := range connfds {
+			connfds[i] = accept(listenfd)
+			if i == 0 {
+				sys.Read(connfds[i], kind[:])
+				sys.Shutdown(connfds[i], unix.SHUT_WR)
+			}
+		}
+		pairs++
+		if kind[0] == 'a' {
+			if unp.Fork() == 0 {
+				say(connfds[1], "a", pairs)
+			}
+		} else {
+			if unp.Fork() == 0 {
+				say(connfds[1], "other", pairs)
+			}
+		}
+		unp.Close(connfds[0])
+		unp.Close(connfds[1])
+	}
+})
+
 var _ = register("slices that part", prints{ // at first, the child's share their memory
 	Clients: []client{{"", "[1 0] [0 0]\n"}, {"", "[2 0] [1 0]\n"}, {"", "[3 0] [2 0]\n"}, {"", "[4 0] [3 0]\n"}},
 	Status:  terminated,

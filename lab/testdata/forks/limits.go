@@ -287,6 +287,64 @@ var _ = register("more steps than any path", prints{Stdout: "argument list too l
 	}
 })
 
+var _ = register("more bytes than any path", prints{
+	Clients: []client{{"", "served\n"}, {"x", "argument list too long\n"}, {"", "served\n"}},
+	Status:  terminated,
+}, func() { // until the round is forgotten; C: the second client is served too
+	listenfd := listen(unp.SERV_PORT)
+	much := func() []byte { return make([]byte, 256<<10) }
+	for {
+		connfd := accept(listenfd)
+		n, _ := sys.Read(connfd, make([]byte, 1))
+		if n == 1 {
+			for range 80 {
+				sys.Once(much)
+			}
+			_, err := sys.Fork()
+			unp.Writen(connfd, fmt.Appendln(nil, err))
+		} else if unp.Fork() == 0 {
+			say(connfd, "served")
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("kept beyond the bound", prints{Test: "TestMemory"}, func() { // prints how many megabytes main uses
+	var table [16 << 10]byte
+	var p [2]int
+	sys.Pipe(p[:])
+	buf := make([]byte, 1)
+	for n := range 12_000 {
+		sys.Keep(&table)
+		table[n%len(table)]++
+		sys.Write(p[1], buf)
+		sys.Read(p[0], buf)
+	}
+	var usage unix.Rusage
+	unix.Getrusage(unix.RUSAGE_SELF, &usage)
+	fmt.Println(usage.Maxrss >> 10)
+})
+
+var _ = register("ratio of pairs", prints{Test: "TestInProportion"}, func() { // prints how much longer Fork takes, per pair of calls, when there are many
+	few := perPair(500)
+	fmt.Printf("%.2f\n", perPair(8000)/few)
+})
+
+// perPair makes pairs of equal calls, and returns how many seconds of the processor Fork takes for one.
+func perPair(n int) float64 {
+	for i := range int64(n) {
+		for range 2 {
+			sys.Lseek(0, i, unix.SEEK_SET)
+		}
+	}
+	began := used()
+	pid, _ := sys.Fork()
+	if pid == 0 {
+		os.Exit(0)
+	}
+	return (used() - began) / float64(n)
+}
+
 var _ = register("noexec", prints{Test: "TestMounts", Stderr: "fork error: No such file or directory\n", Status: 1}, func() { // proc is empty
 	if err := unix.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
 		panic(err)

@@ -248,6 +248,43 @@ var _ = register("reads much in a finished round", prints{ // and opens a file t
 	}
 })
 
+var _ = register("rest of a file", prints{ // of which main uses the first line: the path does not grow
+	Clients: []client{{"", "one\n 1\n"}, {"", "one\n 1\n"}, {"", "one\n 1\n"}, {"", "one\n 1\n"}},
+	Status:  terminated,
+}, func() {
+	var p [2]int
+	var line []byte
+	sys.Pipe(p[:])
+	sys.Write(p[1], []byte("one\ntwo\nthree\n"))
+	unp.Readline(p[0], &line, unp.MAXLINE)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		connfd := accept(listenfd)
+		if unp.Fork() == 0 {
+			environ, _ := os.ReadFile("/proc/self/environ")
+			say(connfd, string(line), bytes.Count(environ, []byte(" accept(")))
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("send of a part", prints{Stdout: "true <nil> true\n"}, func() { // as much as there is room for
+	fd, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	unix.SetNonblock(fd[0], true)
+	data := make([]byte, 8<<20)
+	n, err := sys.Send(fd[0], data, 0)
+	sent := 0
+	unp.Close(fd[0])
+	for {
+		count, _ := unix.Read(fd[1], data)
+		if count <= 0 {
+			break
+		}
+		sent += count
+	}
+	fmt.Println(0 < n && n < len(data), err, sent == n)
+})
+
 // sendToItself sends a datagram over a pair of sockets and receives it, which ends a round.
 func sendToItself(fd [2]int, data, buf []byte) {
 	var from sys.SockaddrUn

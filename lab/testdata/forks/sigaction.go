@@ -222,7 +222,7 @@ var _ = register("handler set by a handler", prints{Stdout: "second, its flags a
 	})
 })
 
-var _ = register("closure set by a handler", prints{Stderr: "fork error: the child has not reached the call of Sigaction that set its parent's handler for signal 12\n"}, func() { // C has no closures
+var _ = register("closure set by a handler", prints{Stderr: "fork error: the child has not reached the call to Sigaction that set its parent's handler for signal 12\n"}, func() { // C has no closures
 	n := 0
 	unp.Signal(unix.SIGUSR1, func(unix.Signal) { unp.Signal(unix.SIGUSR2, func(unix.Signal) { n++ }) })
 	sys.Kill(sys.Getpid(), unix.SIGUSR1)

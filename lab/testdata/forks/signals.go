@@ -277,6 +277,20 @@ var _ = register("Setuid of a handler", prints{Stdout: "Pause\nSigsuspend\nPsele
 	}
 })
 
+var _ = register("SIGCHLD of a program in a child", prints{Stdout: "caught\n"}, func() { // whose handler the child has set again
+	caught := false
+	handler := func(unix.Signal) { caught = true }
+	unp.Signal(unix.SIGCHLD, handler)
+	inChild(func() {
+		unp.Signal(unix.SIGCHLD, handler)
+		exec.Command("true").Start()
+		for !caught {
+			sys.Pause()
+		}
+		fmt.Println("caught")
+	})
+})
+
 var _ = register("handler that reads", prints{Stdout: "x <nil>\n"}, func() { // is not interrupted by its own signal
 	var p [2]int
 	sys.Pipe(p[:])
