@@ -413,14 +413,6 @@ func errnoOf(err error) unix.Errno {
 	return errno
 }
 
-// outcome returns what the call of a step has returned.
-func (s *step) outcome() (int, error) {
-	if s.errno != 0 {
-		return s.result, s.errno
-	}
-	return s.result, nil
-}
-
 // fatalDiffers ends a child whose main has made a different call from its parent's.
 func (c *call) fatalDiffers(at place, parentsLine, parentsCall string) {
 	childsLine := at.line()

@@ -132,7 +132,8 @@ func execute() (int, error) {
 	sigmask(unix.SIG_SETMASK, h.earlySignals())
 	defer sigmask(unix.SIG_SETMASK, h.blocked)
 	pendingBefore := signals.catchers[unix.SIGCHLD].isPending()
-	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Dir: directory, Env: handOver(h, path.taken), Files: files})
+	environment := slices.Concat(environ, handOver(h, path.taken))
+	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Dir: directory, Env: environment, Files: files})
 	if err != nil && !pendingBefore {
 		dropFailedChild()
 	}

@@ -61,8 +61,7 @@ var inherited heritage
 
 var errForged = errors.New("not what Fork hands to its child")
 
-// handOver returns the environment with which a child is executed: that of its parent's
-// execution, with the path added.
+// handOver returns the environment variables in which a child is given its heritage and its path.
 func handOver(h heritage, steps []*step) []string {
 	const usual = 1024 // bytes
 	b := make([]byte, 0, usual)
@@ -87,13 +86,11 @@ func handOver(h heritage, steps []*step) []string {
 		b = s.appendLine(b, before)
 		before = s.kept
 	}
-	environment := slices.Clone(environ)
-	n := 0
+	var variables []string
 	for part := range slices.Chunk(b, maxVar) {
-		environment = append(environment, forkVarName(n)+"="+string(part))
-		n++
+		variables = append(variables, forkVarName(len(variables))+"="+string(part))
 	}
-	return environment
+	return variables
 }
 
 func forkVarName(n int) string {

@@ -1,0 +1,152 @@
+//go:build linux && (amd64 || arm64)
+
+package sys
+
+import "slices"
+
+// withoutFinishedRounds deletes the finished rounds of a server's loop.
+//
+// A round begins with a call. It ends before main makes that call again, provided that an accept
+// is between the two. Until then, a loop within the round may make the call several times. The
+// round is finished if all the descriptors that it has opened are closed and if, after it, what
+// main had read but not used was the same as before it: nothing, as a rule. A finished round is
+// deleted if each of its steps has been made again, from the same place, later: so every variable
+// that a call sets has its last value in the child. The exceptions are in mustStay. A round that
+// begins with Keep is deleted as a whole or not at all, whatever loops without Keep are in it.
+func withoutFinishedRounds(steps []*step) []*step {
+	const keepsWhole = true
+	return withoutRounds(steps, func(s *step) bool { return s.accepts }, keepsWhole)
+}
+
+// withoutIdleRounds deletes rounds that have found no input, of any loop between one accept and
+// the next. What ends such a round is a step that was idle; a round that has found some input is
+// not merged with an idle one.
+func withoutIdleRounds(steps []*step) (stay []*step) {
+	const keepsWhole = false
+	for len(steps) > 0 {
+		n := 1 + slices.IndexFunc(steps, func(s *step) bool { return s.accepts })
+		if n == 0 {
+			n = len(steps)
+		}
+		stay = append(stay, withoutRounds(steps[:n], func(s *step) bool { return s.idle || s.found }, keepsWhole)...)
+		steps = steps[n:]
+	}
+	return stay
+}
+
+// withoutRounds deletes the finished rounds of loops. The function ends tells whether a round's
+// first call begins a new round when it is made again after a step.
+func withoutRounds(steps []*step, ends func(s *step) bool, keepsWhole bool) []*step {
+	last := map[place]*step{}
+	for _, s := range steps {
+		last[s.at] = s
+	}
+	for _, s := range steps {
+		s.stays = last[s.at] == s
+	}
+	r := newRounds(steps, ends)
+	r.keepsWhole = keepsWhole
+	r.shorten(0, len(steps), false)
+	return r.stay
+}
+
+// rounds are those of the loops in a list of steps. A round is known by its first step.
+type rounds struct {
+	steps []*step
+	next  []int // for each step, the next one that is the same call from the same place
+	end   []int // for each step, the first one from there on that ends a round
+	stay  []*step
+
+	keepsWhole bool // a round that begins with Keep has no inner rounds but those that begin with Keep
+}
+
+func newRounds(steps []*step, ends func(s *step) bool) *rounds {
+	type key struct {
+		at   place
+		call string
+	}
+	none := len(steps)
+	r := &rounds{steps: steps, next: make([]int, none), end: make([]int, none)}
+	last := map[key]int{}
+	end := none
+	for i, s := range slices.Backward(steps) {
+		k := key{s.at, s.call}
+		next, found := last[k]
+		if !found {
+			next = none
+		}
+		r.next[i] = next
+		last[k] = i
+		if ends(s) {
+			end = i
+		}
+		r.end[i] = end
+	}
+	return r
+}
+
+// shorten appends to stay the steps from begin to end, without the finished rounds of the
+// outermost loop there and, in each round that stays, without those of the inner loops.
+// If withKeep is set, only those that begin with Keep count as rounds.
+func (r *rounds) shorten(begin, end int, withKeep bool) {
+	isHead := func(i int) bool { return r.next[i] < end && (!withKeep || r.steps[i].isKeep()) }
+	head := begin
+	for head < end && !isHead(head) {
+		head++
+	}
+	r.stay = append(r.stay, r.steps[begin:head]...)
+	for head < end {
+		endOfRound := r.endOfRound(head, end)
+		round := r.steps[head:endOfRound]
+		if endOfRound < end && r.steps[endOfRound].ahead == round[0].ahead && !mustStay(round) {
+			r.steps[endOfRound].after = round[0].after // it follows the step that round[0] has followed
+		} else {
+			within := r.beginning(head, endOfRound)
+			r.stay = append(r.stay, r.steps[head:within]...)
+			r.shorten(within, endOfRound, r.keepsWhole && round[0].isKeep())
+		}
+		head = endOfRound
+	}
+}
+
+// endOfRound returns where a round that begins at head is over: where its first step is made
+// again after a step that ends a round, but not beyond end.
+func (r *rounds) endOfRound(head, end int) int {
+	again := r.next[head]
+	for again < end && again <= r.end[head] {
+		again = r.next[again]
+	}
+	return min(again, end)
+}
+
+// beginning returns the end of the part of a round that cannot be forgotten without the rest: the
+// part up to the last repetition of the round's first step that does not come after a step that
+// ends the round.
+func (r *rounds) beginning(head, end int) int {
+	if r.end[head] >= end {
+		return end
+	}
+	last := head
+	for r.next[last] <= r.end[head] {
+		last = r.next[last]
+	}
+	return last + 1
+}
+
+// mustStay tells whether a round cannot be forgotten. What has been read beyond the bound cannot
+// be given to a child, so a server's round with it is forgotten even if no later round has made
+// its calls. A round without an accept stays then, because main may have read more after it.
+func mustStay(round []*step) bool {
+	has := func(is func(s *step) bool) bool { return slices.ContainsFunc(round, is) }
+	accepts := has(func(s *step) bool { return s.accepts })
+	lost := has(func(s *step) bool { return s.lost || s.cut })
+	switch {
+	case has(func(s *step) bool { return len(s.open) > 0 }):
+		return true
+	case accepts && lost:
+		return false
+	case !accepts && (lost || has(func(s *step) bool { return s.found })):
+		return true
+	}
+	return has(func(s *step) bool { return s.stays })
+}
