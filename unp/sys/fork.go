@@ -132,6 +132,7 @@ func execute() (int, error) {
 	sigmask(unix.SIG_SETMASK, h.earlySignals())
 	defer sigmask(unix.SIG_SETMASK, h.blocked)
 	pendingBefore := signals.catchers[unix.SIGCHLD].isPending()
+	noteArguments()
 	environment := slices.Concat(environ, handOver(h, path.taken))
 	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Dir: directory, Env: environment, Files: files})
 	if err != nil && !pendingBefore {

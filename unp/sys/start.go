@@ -45,7 +45,6 @@ func init() {
 	path.unseen.Store(-1)
 	auxv, _ = unix.Auxv()
 	findProgram(getauxval(atPhdr), getauxval(atPhnum))
-	args = executedWith("cmdline")
 	environ = executedWith("environ")
 	text := handedOver(environ)
 	environ = withoutForkVars(environ)
@@ -79,6 +78,13 @@ var errPrivileged = errors.New("a program that has the privileges of another use
 // self is the program that runs, even if its file has been replaced.
 const self = "/proc/self/exe"
 
+// noteArguments finds out what args are. A child does so when it forks.
+func noteArguments() {
+	if args == nil {
+		args = executedWith("cmdline")
+	}
+}
+
 // executedWith returns the arguments or the environment with which the program was executed, see
 // proc(5). The packages that were initialized before this one may have changed both.
 func executedWith(file string) []string {
@@ -91,6 +97,7 @@ func becomeFirst() {
 	if traced() { // strace shows even a signal that does nothing
 		sigmask(unix.SIG_BLOCK, bit(unix.SIGURG)) // and a child gets this mask
 	}
+	noteArguments()
 	name, _ := readFile("/proc/self/comm") // not prctl, which in a trace marks where a child arrives
 	inherited.name = strings.TrimSuffix(string(name), "\n")
 	inherited.directory, _ = unix.Getwd()
@@ -126,7 +133,6 @@ func becomeChild(text string) {
 	if os.Getenv("UNP_PRINT") == "" {
 		silence()
 	}
-	keepDirectory()
 	name, _ := unix.BytePtrFromString(h.name)
 	unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(name)), 0, 0, 0)
 }
@@ -169,9 +175,10 @@ func startDirectory() {
 	}
 }
 
-// keepDirectory keeps a descriptor of the directory of this child's parent.
+// keepDirectory keeps a descriptor of the directory of this child's parent, before main leaves it.
 func keepDirectory() {
-	if parentsDir < 0 {
+	here, _ := unix.Getwd()
+	if parentsDir < 0 && here == directory {
 		parentsDir = openDirectory()
 	}
 }
@@ -188,18 +195,20 @@ func openDirectory() int {
 
 // returnToDirectory takes a child to the directory that its parent had at Fork.
 func returnToDirectory() {
-	err := unix.Fchdir(parentsDir)
-	if parentsDir < 0 {
+	here, _ := unix.Getwd()
+	isThere := here == directory
+	var err error
+	switch {
+	case parentsDir >= 0:
+		err = unix.Fchdir(parentsDir)
+		unix.Close(parentsDir)
+		parentsDir = -1
+	case !isThere:
 		err = unix.Chdir(directory)
 	}
-	if err != nil {
-		here, _ := unix.Getwd()
-		if here != directory {
-			Fatal("fork error: the child cannot return to its parent's directory %q: %v", directory, err)
-		}
+	if err != nil && !isThere {
+		Fatal("fork error: the child cannot return to its parent's directory %q: %v", directory, err)
 	}
-	closeAll([]int{parentsDir})
-	parentsDir = -1
 }
 
 // aside duplicates a descriptor to a number that no listing uses. For a number of 64 or more,

@@ -117,6 +117,9 @@ func Chdir(dir string) error {
 		Fatal("chdir error: main cannot call Chdir inside Once, because a child would not call it")
 	}
 	retracing := path.retracing.Load()
+	if retracing {
+		keepDirectory()
+	}
 	_, err := briefly("chdir", dir).replayed(func() (int, error) { return 0, unix.Chdir(dir) })
 	if retracing && err == nil {
 		unix.Chdir(dir)
