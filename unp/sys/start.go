@@ -45,8 +45,12 @@ func init() {
 	path.unseen.Store(-1)
 	auxv, _ = unix.Auxv()
 	findProgram(getauxval(atPhdr), getauxval(atPhnum))
-	environ = executedWith("environ")
+	environ = os.Environ()
 	text := handedOver(environ)
+	if text == "" { // it is the first process, or a package that was initialized before has cleared the environment
+		environ = executedWith("environ")
+		text = handedOver(environ)
+	}
 	environ = withoutForkVars(environ)
 	otherUser := getauxval(atUID) != getauxval(atUID+1) || getauxval(atUID+2) != getauxval(atUID+3)
 	secure := getauxval(atSecure) != 0 || otherUser
@@ -121,6 +125,9 @@ func becomeChild(text string) {
 		Fatal("fork error: %s is %v: %.60q", forkVar, err, text)
 	}
 	inherited = h
+	if h.environment != nil { // main, or a package that was initialized before, has changed the environment
+		environ = withoutForkVars(executedWith("environ"))
+	}
 	path.ahead = steps
 	path.retracing.Store(true)
 	withoutStacks.Store(true)
