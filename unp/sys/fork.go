@@ -109,6 +109,10 @@ func isPrivileged() bool {
 // child before its main has reached the fork, those in earlySignals wait, except those that the
 // runtime unblocks (see Signals sent to a new child in doc.go).
 func execute() (int, error) {
+	err := noteArguments()
+	if err != nil {
+		return -1, err
+	}
 	spare := occupyStandard()
 	defer closeAll(spare)
 	h := inherited
@@ -132,7 +136,6 @@ func execute() (int, error) {
 	sigmask(unix.SIG_SETMASK, h.earlySignals())
 	defer sigmask(unix.SIG_SETMASK, h.blocked)
 	pendingBefore := signals.catchers[unix.SIGCHLD].isPending()
-	noteArguments()
 	environment := slices.Concat(environ, handOver(h, path.taken))
 	pid, err := syscall.ForkExec(self, args, &syscall.ProcAttr{Dir: directory, Env: environment, Files: files})
 	if err != nil && !pendingBefore {

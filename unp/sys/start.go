@@ -48,7 +48,7 @@ func init() {
 	environ = os.Environ()
 	text := handedOver(environ)
 	if text == "" { // it is the first process, or a package that was initialized before has cleared the environment
-		environ = executedWith("environ")
+		environ, _ = executedWith("environ")
 		text = handedOver(environ)
 	}
 	environ = withoutForkVars(environ)
@@ -83,18 +83,22 @@ var errPrivileged = errors.New("a program that has the privileges of another use
 const self = "/proc/self/exe"
 
 // noteArguments finds out what args are. A child does so when it forks.
-func noteArguments() {
+func noteArguments() (err error) {
 	if args == nil {
-		args = executedWith("cmdline")
+		args, err = executedWith("cmdline")
 	}
+	return err
 }
 
 // executedWith returns the arguments or the environment with which the program was executed, see
 // proc(5). The packages that were initialized before this one may have changed both.
-func executedWith(file string) []string {
-	content, _ := readFile("/proc/self/" + file)
+func executedWith(file string) ([]string, error) {
+	content, err := readFile("/proc/self/" + file)
+	if err != nil {
+		return nil, err
+	}
 	list := strings.Split(string(content), "\x00")
-	return list[:len(list)-1] // each string ends with a NUL
+	return list[:len(list)-1], nil // each string ends with a NUL
 }
 
 func becomeFirst() {
@@ -126,7 +130,8 @@ func becomeChild(text string) {
 	}
 	inherited = h
 	if h.environment != nil { // main, or a package that was initialized before, has changed the environment
-		environ = withoutForkVars(executedWith("environ"))
+		environ, _ = executedWith("environ")
+		environ = withoutForkVars(environ)
 	}
 	path.ahead = steps
 	path.retracing.Store(true)
