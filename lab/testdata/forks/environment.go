@@ -30,6 +30,21 @@ var _ = register("environment cleared", prints{Stdout: "child\nparent\n"}, func(
 	fmt.Println("parent")
 })
 
+// inThreeGenerations calls show in a child, its child and its parent, one after the other.
+func inThreeGenerations(show func()) {
+	if unp.Fork() == 0 {
+		if unp.Fork() == 0 {
+			show()
+			os.Exit(0)
+		}
+		sys.Wait(nil)
+		show()
+		os.Exit(0)
+	}
+	sys.Wait(nil)
+	show()
+}
+
 var _ = register("found early", prints{
 	Under:  []string{"bash", "-c", `echo in the file > file; SETTING=first exec "$@"`, "bash"},
 	Args:   []string{"-v", "argument"},
@@ -38,17 +53,7 @@ var _ = register("found early", prints{
 	os.Setenv("SETTING", "second")
 	sys.Chdir("/")
 	show := func() { fmt.Printf("%s %v %v %s", early.Setting, early.Verbose, os.Args[2:], early.File) }
-	if unp.Fork() == 0 {
-		show()
-		if unp.Fork() == 0 {
-			show()
-			os.Exit(0)
-		}
-		sys.Wait(nil)
-		os.Exit(0)
-	}
-	sys.Wait(nil)
-	show()
+	inThreeGenerations(show)
 })
 
 var _ = register("changed early", prints{
@@ -60,17 +65,7 @@ var _ = register("changed early", prints{
 		dir, _ := os.Getwd()
 		fmt.Println(os.Getenv("SETTING"), dir[strings.LastIndexByte(dir, '/'):], dir == start)
 	}
-	if unp.Fork() == 0 {
-		show()
-		if unp.Fork() == 0 {
-			show()
-			os.Exit(0)
-		}
-		sys.Wait(nil)
-		os.Exit(0)
-	}
-	sys.Wait(nil)
-	show()
+	inThreeGenerations(show)
 })
 
 var _ = register("setenv", prints{Stdout: "child x\ngrandchild xy\nparent x\n"}, func() { // makes a variable longer
