@@ -268,6 +268,22 @@ var _ = register("rest of a file", prints{ // of which main uses the first line:
 	}
 })
 
+var _ = register("end of input", prints{Stdout: "\"a\" true true\n"}, func() { // which Fgets remembers, even after half a line
+	var p, more [2]int
+	var line []byte
+	sys.Pipe(p[:])
+	sys.Pipe(more[:])
+	sys.Write(p[1], []byte("a"))
+	unp.Close(p[1])
+	sys.Write(more[1], []byte("more\n"))
+	sys.Dup2(p[0], 0)
+	first := string(unp.Fgets(&line, unp.MAXLINE, unp.Stdin))
+	sys.Dup2(more[0], 0)
+	second := unp.Fgets(&line, unp.MAXLINE, unp.Stdin) == nil
+	third := unp.Fgets(&line, unp.MAXLINE, unp.Stdin) == nil
+	fmt.Printf("%q %v %v\n", first, second, third)
+})
+
 var _ = register("send of a part", prints{Stdout: "true <nil> true\n"}, func() { // as much as there is room for
 	fd, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	unix.SetNonblock(fd[0], true)
