@@ -265,9 +265,10 @@ func (c *call) waitedInVain(result int, err error) bool {
 	return c.reads && (err != nil || c.does == sleep && result == 0)
 }
 
-// foundInput tells whether the call was to read or to wait for input, and there was some.
+// foundInput tells whether the call was to read or to wait for input, and there was some, or the
+// end of a file.
 func (c *call) foundInput(result int, err error) bool {
-	return c.reads && c.does != brief && err == nil && result > 0
+	return c.reads && err == nil && (c.does == slow || c.does == sleep && result > 0)
 }
 
 // describe notes in a step what shortening the path depends on, apart from descriptors.

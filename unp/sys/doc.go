@@ -90,16 +90,17 @@
 //     While the path is longer, Fork fails; once it has had more than 150,000 calls, or 64 MB
 //     before any Accept, Fork fails for good. A server's finished rounds do not count: a round
 //     of the loop around Accept, or around Recvfrom with an address, is forgotten when all its
-//     descriptors are closed, main has used all that it has read in it, and later rounds have
-//     made the same calls, or the round has read more than a child can be given. From one Accept
-//     or such Recvfrom to the next, and before the first, main may read at most 64 KB, and in at
-//     most 1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as calls that read.
-//     Beyond these bounds, any loop's rounds that found no input, because Select, Pselect or
-//     Poll timed out or because reading failed, for example with EAGAIN, are forgotten too;
-//     rounds that also read something, or reached the end of a file, are not. If that is not
-//     enough, Fork fails until the round that has read so much is forgotten, or one round
-//     longer. What main has read before its loop is never forgotten: if that alone is beyond a
-//     bound, Fork always fails.
+//     descriptors are closed, when what Readline and Fgets have read ahead is the same as before
+//     it (nothing, as a rule), and when, besides, later rounds have made the same calls or the
+//     round has read more than a child can be given. From one Accept or such Recvfrom to the
+//     next, and before the first, main may read at most 64 KB, and in at most 1,000 calls;
+//     Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond these
+//     bounds, any loop's rounds that found no input, because Select, Pselect or Poll timed out
+//     or because reading failed, for example with EAGAIN, are forgotten too; rounds that also
+//     read something, or reached the end of a file, are not. If that is not enough, Fork fails
+//     until the round that has read so much is forgotten, which may take one round more. What
+//     main has read before its loop is never forgotten: if that alone is beyond a bound, Fork
+//     always fails.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an
@@ -107,13 +108,15 @@
 //     the path has no room left, it also applies to any loop's rounds that found no input.
 //   - A round is known by its calls that have lines. If a call that has none, such as Unlink or
 //     Write, decides which calls follow it in the loop's body, or if a loop within the body
-//     calls Accept a certain number of times, call Keep first in the body, if need be without
-//     variables: a round that begins with Keep is forgotten as a whole. If the end of a round
-//     sets a variable for the next one, as in for c := accept(); c >= 0; c = accept(), give that
-//     variable to Keep.
-//   - Slices that were given to Keep and that share memory in the parent do not always share it
-//     in the child. The hidden counter of a range loop cannot be given to Keep: write a for
-//     loop with three clauses.
+//     calls Accept, call Keep first in the body, if need be without variables. A round that
+//     begins with Keep is forgotten as a whole; but from then on, a round begins only with Keep,
+//     so a later or inner loop whose rounds are to be forgotten must call it too. If the end of
+//     a round sets a variable for the next one, as in for c := accept(); c >= 0; c = accept(),
+//     give that variable to Keep.
+//   - A slice that was given to Keep may have memory and a capacity of its own in the child: a
+//     pointer to one of its elements, or another slice of them, then has the child's own values.
+//     For an array this is not so. The hidden counter of a range loop cannot be given to Keep:
+//     write a for loop with three clauses.
 //   - A handler that uses variables of the function around it can be handed to a child only if
 //     the child's main sets it again on its way, and main has not since set another for the same
 //     signal from the same line. Otherwise the child exits with a message.

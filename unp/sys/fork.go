@@ -79,7 +79,7 @@ func forkExec(at place, c *call) (int, error) {
 		err = errPrivileged
 		last.errno = unix.EPERM // for a later child
 	case slices.ContainsFunc(path.taken, func(s *step) bool { return s.lost }):
-		err = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that", maxData, maxReads)
+		err = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that: see sys.Once", maxData, maxReads)
 		last.errno = unix.E2BIG // likewise
 	case slices.ContainsFunc(path.taken, func(s *step) bool { return s.cut }):
 		err = unix.E2BIG
@@ -209,11 +209,11 @@ func (h *heritage) prepareDirectory() string {
 	return h.directory
 }
 
-// changedEnvironment returns the environment, or nil if it is that with which the program was
-// executed.
+// changedEnvironment returns the environment, or nil if nobody has changed it since the program
+// was executed.
 func changedEnvironment() []string {
 	now := os.Environ()
-	if slices.Equal(now, environ) {
+	if !changedEarly && slices.Equal(now, environ) {
 		return nil
 	}
 	return now

@@ -67,15 +67,6 @@ func keptValues(before []keptValue) ([]keptValue, error) {
 // setKept gives the kept variables these values. Values of variables that main has not yet
 // given to Keep are passed over.
 func setKept(values []keptValue) error {
-	err := eachKept(values, (*keptVar).set)
-	if err != nil {
-		return err
-	}
-	return eachKept(values, (*keptVar).setApart)
-}
-
-// eachKept calls do for the kept variables that have values.
-func eachKept(values []keptValue, do func(v *keptVar, text string) error) error {
 	for _, value := range values {
 		at, i, err := value.variable()
 		if err != nil {
@@ -83,7 +74,7 @@ func eachKept(values []keptValue, do func(v *keptVar, text string) error) error 
 		}
 		vars := kept.vars[at]
 		if i < len(vars) {
-			err = do(vars[i], value.text)
+			err = vars[i].set(value.text)
 			if err != nil {
 				return err
 			}
@@ -113,31 +104,15 @@ func (v *keptVar) value() (string, error) {
 	return text, err
 }
 
-// has tells whether the variable, if it is flat or a slice, has this value.
-func (v *keptVar) has(text string) bool {
-	bytes := v.inMemory()
-	return bytes != nil && v.bytes != nil && v.text == text && string(bytes) == string(v.bytes)
-}
-
 // set gives the variable a value.
 func (v *keptVar) set(text string) error {
-	if v.has(text) {
+	bytes := v.inMemory()
+	if bytes != nil && v.bytes != nil && v.text == text && string(bytes) == string(v.bytes) {
 		return nil
 	}
 	err := setValue(text, v.pointer)
 	v.text, v.bytes = text, slices.Clone(v.inMemory())
 	return err
-}
-
-// setApart gives a slice that has lost its value, because it shares its memory with another
-// variable that has been set since, memory of its own.
-func (v *keptVar) setApart(text string) error {
-	value := reflect.ValueOf(v.pointer).Elem()
-	if value.Kind() != reflect.Slice || v.has(text) {
-		return nil
-	}
-	value.Set(reflect.MakeSlice(value.Type(), 0, value.Cap()))
-	return v.set(text)
 }
 
 func (value keptValue) variable() (at place, i int, err error) {

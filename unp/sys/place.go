@@ -71,8 +71,8 @@ func findProgram(headers, number uintptr) {
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
 
-// stacks has the top of the stack of each place where main has been, except on its way to its Fork. lines
-// remembers what the method line has returned.
+// stacks has the top of the stack of each place where main has been, except on its way to its
+// Fork. lines remembers what the method line has returned.
 var (
 	stacks = map[place][]uintptr{}
 	lines  = map[place]string{}

@@ -11,24 +11,25 @@ import "slices"
 // round is finished if all the descriptors that it has opened are closed and if, after it, what
 // main had read but not used was the same as before it: nothing, as a rule. A finished round is
 // deleted if each of its steps has been made again, from the same place, later: so every variable
-// that a call sets has its last value in the child. The exceptions are in mustStay. A round that
-// begins with Keep is deleted as a whole or not at all, whatever loops without Keep are in it.
+// that a call sets has its last value in the child. The exceptions are in mustStay. From the first
+// call to Keep on, only Keep begins a round, unless Keep is called in a round of a loop that began
+// before: so a round that begins with Keep is deleted as a whole or not at all.
 func withoutFinishedRounds(steps []*step) []*step {
-	const keepsWhole = true
-	return withoutRounds(steps, func(s *step) bool { return s.accepts }, keepsWhole)
+	const heedsKeep = true
+	return withoutRounds(steps, func(s *step) bool { return s.accepts }, heedsKeep)
 }
 
 // withoutIdleRounds deletes rounds that have found no input, of any loop between one accept and
 // the next. What ends such a round is a step that was idle; a round that has found some input is
 // not merged with an idle one.
 func withoutIdleRounds(steps []*step) (stay []*step) {
-	const keepsWhole = false
+	const heedsKeep = false
 	for len(steps) > 0 {
 		n := 1 + slices.IndexFunc(steps, func(s *step) bool { return s.accepts })
 		if n == 0 {
 			n = len(steps)
 		}
-		stay = append(stay, withoutRounds(steps[:n], func(s *step) bool { return s.idle || s.found }, keepsWhole)...)
+		stay = append(stay, withoutRounds(steps[:n], func(s *step) bool { return s.idle || s.found }, heedsKeep)...)
 		steps = steps[n:]
 	}
 	return stay
@@ -36,7 +37,7 @@ func withoutIdleRounds(steps []*step) (stay []*step) {
 
 // withoutRounds deletes the finished rounds of loops. The function ends tells whether a round's
 // first call begins a new round when it is made again after a step.
-func withoutRounds(steps []*step, ends func(s *step) bool, keepsWhole bool) []*step {
+func withoutRounds(steps []*step, ends func(s *step) bool, heedsKeep bool) []*step {
 	last := map[place]*step{}
 	for _, s := range steps {
 		last[s.at] = s
@@ -45,7 +46,7 @@ func withoutRounds(steps []*step, ends func(s *step) bool, keepsWhole bool) []*s
 		s.stays = last[s.at] == s
 	}
 	r := newRounds(steps, ends)
-	r.keepsWhole = keepsWhole
+	r.heedsKeep = heedsKeep
 	r.shorten(0, len(steps), false)
 	return r.stay
 }
@@ -57,7 +58,7 @@ type rounds struct {
 	end   []int // for each step, the first one from there on that ends a round
 	stay  []*step
 
-	keepsWhole bool // a round that begins with Keep has no inner rounds but those that begin with Keep
+	heedsKeep bool // from the first call to Keep on, only Keep begins a round
 }
 
 func newRounds(steps []*step, ends func(s *step) bool) *rounds {
@@ -86,10 +87,15 @@ func newRounds(steps []*step, ends func(s *step) bool) *rounds {
 }
 
 // shorten appends to stay the steps from begin to end, without the finished rounds of the
-// outermost loop there and, in each round that stays, without those of the inner loops.
-// If withKeep is set, only those that begin with Keep count as rounds.
-func (r *rounds) shorten(begin, end int, withKeep bool) {
-	isHead := func(i int) bool { return r.next[i] < end && (!withKeep || r.steps[i].isKeep()) }
+// outermost loop there and, in each round that stays, without those of the inner loops. If
+// onlyKeep is set, a round begins with Keep.
+func (r *rounds) shorten(begin, end int, onlyKeep bool) {
+	isHead := func(i int) bool {
+		if r.heedsKeep && r.steps[i].isKeep() {
+			return true
+		}
+		return !onlyKeep && r.next[i] < end
+	}
 	head := begin
 	for head < end && !isHead(head) {
 		head++
@@ -103,7 +109,7 @@ func (r *rounds) shorten(begin, end int, withKeep bool) {
 		} else {
 			within := r.beginning(head, endOfRound)
 			r.stay = append(r.stay, r.steps[head:within]...)
-			r.shorten(within, endOfRound, r.keepsWhole && round[0].isKeep())
+			r.shorten(within, endOfRound, onlyKeep || r.heedsKeep && round[0].isKeep())
 		}
 		head = endOfRound
 	}

@@ -76,9 +76,12 @@ func Poll(fds []unix.PollFd, timeout int) (int, error) {
 	for _, fd := range fds {
 		fmt.Fprintf(&events, "{%d %#x}", fd.Fd, fd.Events)
 	}
-	return asleep("poll", constant("["+events.String()+"]")).reading().replayed(func() (int, error) {
+	after := fds // a child gets a slice of its own here, and copies it below
+	n, err := asleep("poll", constant("["+events.String()+"]")).reading().replayed(func() (int, error) {
 		return unix.Poll(fds, timeout)
-	}, &fds)
+	}, &after)
+	copy(fds, after)
+	return n, err
 }
 
 // ready does what pselect does before it waits: if descriptors are ready, it leaves only those

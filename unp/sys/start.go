@@ -20,6 +20,7 @@ import (
 
 var (
 	args, environ []string     // with which the program was executed; without the variables of Fork
+	changedEarly  bool         // a package that was initialized before this one has changed the environment
 	stdout        = -1         // the standard output of a child that retraces main
 	crashes       *os.File     // where such a child writes why it crashes
 	directory     string       // that of this child's parent at Fork
@@ -106,6 +107,7 @@ func becomeFirst() {
 		sigmask(unix.SIG_BLOCK, bit(unix.SIGURG)) // and a child gets this mask
 	}
 	noteArguments()
+	changedEarly = !slices.Equal(os.Environ(), environ)
 	name, _ := readFile("/proc/self/comm") // not prctl, which in a trace marks where a child arrives
 	inherited.name = strings.TrimSuffix(string(name), "\n")
 	inherited.directory, _ = unix.Getwd()
@@ -129,9 +131,10 @@ func becomeChild(text string) {
 		Fatal("fork error: %s is %v: %.60q", forkVar, err, text)
 	}
 	inherited = h
-	if h.environment != nil { // main, or a package that was initialized before, has changed the environment
+	if h.environment != nil { // somebody has changed it
 		environ, _ = executedWith("environ")
 		environ = withoutForkVars(environ)
+		changedEarly = !slices.Equal(os.Environ(), environ)
 	}
 	path.ahead = steps
 	path.retracing.Store(true)

@@ -185,18 +185,19 @@ func setValue(text string, pointer any) error {
 }
 
 // setMemory gives a string, a slice or a flat variable the bytes of its value. A slice that has
-// room for them stays where it is, because there may be pointers into it.
+// them already stays where it is, and any other gets memory of its own: what else was in its
+// memory may have been elsewhere in the parent.
 func setMemory(v reflect.Value, bytes string) error {
 	t := v.Type()
 	switch {
 	case v.Kind() == reflect.String:
 		v.SetString(bytes)
 	case flatSlice(t):
-		n := len(bytes) / int(t.Elem().Size())
-		if v.IsNil() || n > v.Cap() {
-			v.Set(reflect.MakeSlice(t, n, n))
+		if !v.IsNil() && string(memory(v)) == bytes {
+			return nil
 		}
-		v.SetLen(n)
+		n := len(bytes) / int(t.Elem().Size())
+		v.Set(reflect.MakeSlice(t, n, max(n, v.Cap())))
 		if copy(memory(v), bytes) != len(bytes) {
 			return errNoValue
 		}

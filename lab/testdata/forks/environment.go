@@ -68,6 +68,11 @@ var _ = register("changed early", prints{
 	inThreeGenerations(show)
 })
 
+var _ = register("changed early and restored", prints{Under: []string{"env", "SETTING=x"}, Stdout: strings.Repeat("x\n", 3)}, func() { // by main
+	os.Setenv("SETTING", "x")
+	inThreeGenerations(func() { fmt.Println(os.Getenv("SETTING")) })
+})
+
 var _ = register("setenv", prints{Stdout: "child x\ngrandchild xy\nparent x\n"}, func() { // makes a variable longer
 	os.Setenv("X", os.Getenv("X")+"x")
 	if unp.Fork() == 0 {

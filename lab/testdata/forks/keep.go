@@ -88,7 +88,7 @@ var _ = register("pointer into what is kept", prints{
 	Clients: []client{{"", "1 1\n"}, {"", "2 2\n"}, {"", "3 3\n"}, {"", "4 4\n"}},
 	Status:  terminated,
 }, func() {
-	table := make([]struct{ clients int }, 4)
+	var table [4]struct{ clients int }
 	total := &table[0].clients
 	listenfd := listen(unp.SERV_PORT)
 	for {
@@ -131,6 +131,59 @@ var _ = register("clients in pairs", prints{
 		}
 		unp.Close(connfds[0])
 		unp.Close(connfds[1])
+	}
+})
+
+var _ = register("games of several kinds", prints{
+	Clients: []client{{"a", ""}, {"2", "[a 2] 1\n"}, {"b", ""}, {"c", ""}, {"2", "[b c 2] 2\n"}, {"2", "[2] 3\n"}, {"d", ""}, {"2", "[d 2] 4\n"}},
+	Status:  terminated,
+}, func() { // whose last player says 2; the first round is whole, too
+	games := 0
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		sys.Keep(&games)
+		games++
+		var players []string
+		last := -1
+		for !slices.Contains(players, "2") {
+			if last >= 0 {
+				unp.Close(last)
+			}
+			last = accept(listenfd)
+			name := make([]byte, 1)
+			sys.Read(last, name)
+			players = append(players, string(name))
+		}
+		if unp.Fork() == 0 {
+			say(last, players, games)
+		}
+		unp.Close(last)
+		sys.Wait(nil)
+	}
+})
+
+var _ = register("two loops with Keep", prints{ // of which the first one's connections stay open: the path does not grow
+	Clients: []client{{"", "1\n"}, {"", "1\n"}, {"", "1\n"}, {"", "1\n"}, {"", "1\n"}},
+	Status:  terminated,
+}, func() {
+	listenfd := listen(unp.SERV_PORT)
+	for i := 0; i < 3; i++ {
+		sys.Keep(&i)
+		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		var own sys.SockaddrIn
+		ownlen := sys.Sizeof(own)
+		sys.Getsockname(listenfd, &own, &ownlen)
+		unp.Connect(fd, &own, ownlen)
+		unp.Accept(listenfd, nil, nil)
+	}
+	for {
+		sys.Keep()
+		connfd := accept(listenfd)
+		if unp.Fork() == 0 {
+			environ, _ := os.ReadFile("/proc/self/environ")
+			say(connfd, bytes.Count(environ, []byte(" accept("))-3)
+		}
+		unp.Close(connfd)
 	}
 })
 
@@ -329,7 +382,7 @@ var _ = register("kept too much", prints{Stderr: "fork error: a child can be giv
 
 var _ = register("kept and shared", prints{Stdout: "child 9 9\nparent 9 9\n"}, func() { keptAndShared(func([]int) {}) })
 
-var _ = register("kept, changed and shared", prints{Stdout: "child 9 9\nparent 9 9\n"}, func() { keptAndShared(func(a []int) { a[0] = 5 }) })
+var _ = register("kept, changed and shared", prints{Stdout: "child 5 9\nparent 9 9\n"}, func() { keptAndShared(func(a []int) { a[0] = 5 }) }) // C: child 9 9
 
 func keptAndShared(change func(a []int)) {
 	a := []int{1, 2}

@@ -127,7 +127,7 @@ var _ = register("half of a file", prints{Stdin: "abcdef", Stdout: "parent ab\nc
 	show("parent")
 })
 
-var _ = register("too much", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
+var _ = register("too much", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that: see sys.Once\n", Status: 1}, func() {
 	// C: the child runs
 	var p [2]int
 	sys.Pipe(p[:])
@@ -284,6 +284,19 @@ var _ = register("end of input", prints{Stdout: "\"a\" true true\n"}, func() { /
 	fmt.Printf("%q %v %v\n", first, second, third)
 })
 
+var _ = register("end of a file, again and again", prints{Stdout: "-1 true\n"}, func() { // a round that has seen it is not forgotten; C: the child runs
+	fd, _ := sys.Open("/dev/null", unix.O_RDONLY, 0)
+	for range 600 {
+		sys.Read(fd, make([]byte, 1))
+		sys.Select(0, nil, nil, nil, &unix.Timeval{})
+	}
+	pid, err := sys.Fork()
+	if pid == 0 {
+		os.Exit(0)
+	}
+	fmt.Println(pid, err != nil)
+})
+
 var _ = register("send of a part", prints{Stdout: "true <nil> true\n"}, func() { // as much as there is room for
 	fd, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	unix.SetNonblock(fd[0], true)
@@ -340,7 +353,7 @@ var _ = register("too much in one round", prints{Stdout: "0 -1\n1 11\n2 12\n"}, 
 	}
 })
 
-var _ = register("too often", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that\n", Status: 1}, func() {
+var _ = register("too often", prints{Stderr: "fork error: Main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that: see sys.Once\n", Status: 1}, func() {
 	// C: the child runs
 	var p [2]int
 	sys.Pipe(p[:])
@@ -380,10 +393,10 @@ var _ = register("iterative, then concurrent", prints{
 	Status:  terminated,
 }, func() { // main reads more than it may before a Fork; but there is a later accept
 	clients := 0
-	sys.Keep(&clients)
 	buf := make([]byte, unp.MAXLINE)
 	listenfd := listen(unp.SERV_PORT)
 	for {
+		sys.Keep(&clients)
 		connfd := accept(listenfd)
 		if clients%2 == 0 {
 			unp.Writen(connfd, fmt.Appendln(nil, "parent", readAll(connfd, buf)))

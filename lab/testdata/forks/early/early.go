@@ -27,7 +27,7 @@ func init() {
 	switch strings.Join(os.Args[1:], " ") {
 	case "environment cleared":
 		os.Clearenv()
-	case "changed early":
+	case "changed early", "changed early and restored":
 		os.Setenv("SETTING", os.Getenv("SETTING")+"+")
 		os.Mkdir("sub", 0o700)
 		os.Chdir("sub")
