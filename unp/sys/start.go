@@ -309,8 +309,8 @@ func arrive() {
 	waitHandlers()
 }
 
-// sameProgram returns an error unless /proc/self/exe is this program. If this program was
-// started as an argument of ld.so, for example, /proc/self/exe is ld.so.
+// sameProgram returns an error unless /proc/self/exe is this program. If this program is
+// dynamically linked and was started as an argument of ld.so, /proc/self/exe is ld.so.
 func sameProgram() error {
 	maps, err := readFile("/proc/self/maps")
 	if err != nil {
