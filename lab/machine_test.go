@@ -49,7 +49,7 @@ func TestHostErrors(t *testing.T) {
 			t.Errorf("without go: %q", said)
 		}
 		start(t, filepath.Join(root, "lab/host"), "sh", "-c", "exit 42").ends(42, "", "")
-		start(t, "bash", "-c", `trap "" INT TERM; exec ../lab/host grep SigIgn /proc/self/status`).ends(0, "SigIgn:\t0000000000000000\n", "")
+		start(t, "bash", "-c", `trap "" INT TERM PIPE XFSZ; exec ../lab/host grep SigIgn /proc/self/status`).ends(0, "SigIgn:\t0000000000000000\n", "")
 	})
 }
 
