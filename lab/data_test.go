@@ -50,7 +50,7 @@ func TestSystemCallsOfDataFormats(t *testing.T) {
 	const (
 		restart = "rt_sigaction(SIGCHLD,SA_RESTART) "
 		parent  = tcpSocket + "3 bind(3) listen(3, 1024) " + restart +
-			"accept(3)=4 getresuid getresgid fcntl(0) fcntl(1) fcntl(2) getcwd pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) accept(3)"
+			"accept(3)=4 getresuid getresgid fcntl(0) fcntl(1) fcntl(2) newfstatat pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) accept(3)"
 		child  = "prctl(PR_GET_NAME) close(3) "
 		client = tcpSocket + "3 connect(3) "
 	)

@@ -422,7 +422,7 @@ func TestPrivileges(t *testing.T) {
 	install(0o755)
 	run("directory that cannot be reached", false).endsAsListed()
 	run("directory that cannot be searched", false).endsAsListed()
-	if p := run("directory to which there is no way back", false); p.end() != 0 || p.out.String() != "parent\n" || !strings.HasPrefix(p.err.String(), "fork error: the child cannot return to its parent's directory ") {
+	if p := run("directory to which there is no way back", false); p.end() != 0 || p.out.String() != "parent\n" || !strings.HasPrefix(p.err.String(), "fork error: the child cannot return to its parent's directory: ") {
 		t.Errorf("directory to which there is no way back: %q, %q", p.out.String(), p.err.String())
 	}
 	if p := run("privileges given up", false); p.end() != 1 || p.out.String() != "" || !strings.HasPrefix(p.err.String(), "fork error: ") {

@@ -110,7 +110,7 @@ func short(line string) string {
 		return fmt.Sprintf("rt_sigaction(%s,%s)", args[0], restarts.FindString(args[3]))
 	case "clone":
 		return "clone"
-	case "getresuid", "getresgid", "getcwd":
+	case "getresuid", "getresgid", "newfstatat":
 		return name
 	case "fcntl":
 		return fmt.Sprintf("fcntl(%s)", args[0])
@@ -203,7 +203,7 @@ func TestSystemCallsOfServers(t *testing.T) {
 	}
 	const (
 		listen  = tcpSocket + "3 bind(3) listen(3, 1024) "
-		fork    = "accept(3)=4 getresuid getresgid fcntl(0) fcntl(1) fcntl(2) getcwd pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) "
+		fork    = "accept(3)=4 getresuid getresgid fcntl(0) fcntl(1) fcntl(2) newfstatat pipe2([5,6]) clone close(6) read(5)=0 close(5) close(4) "
 		serve   = "close(3) read(4) write(4,6) read(4) write(4,5) read(4)=0 exit_group(0)"
 		name    = "prctl(PR_GET_NAME) "
 		restart = "rt_sigaction(SIGCHLD,SA_RESTART) "

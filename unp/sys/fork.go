@@ -178,15 +178,15 @@ func (h *heritage) prepareArrival() (await func(), err error) {
 	}, nil
 }
 
-// prepareDirectory returns the directory in which a child is to start: that in which the first
-// process started, so that packages that are initialized before this one find the same files. If
-// main has left it, the child is given a descriptor of main's directory. If that is not possible,
-// the child is to start in main's directory, and prepareDirectory returns "".
+// prepareDirectory returns the directory in which a child is to start: that in which sys found the
+// first process, so that main and the packages that are initialized before sys find the same
+// files. If main has left it, the child is given a descriptor of main's directory. If main has not
+// left it, or there can be no descriptor, prepareDirectory returns "": the child starts in main's
+// directory.
 func (h *heritage) prepareDirectory() string {
 	const unmoved, startsThere = 0, -1
 	h.cwd = unmoved
-	directory, err := unix.Getwd()
-	if err == nil && directory == h.directory {
+	if h.inStartDirectory() {
 		return ""
 	}
 	h.cwd = startsThere
@@ -195,7 +195,7 @@ func (h *heritage) prepareDirectory() string {
 	}
 	fd := openDirectory()
 	var ends [2]int
-	err = unix.Pipe2(ends[:], unix.O_CLOEXEC) // ForkExec needs one
+	err := unix.Pipe2(ends[:], unix.O_CLOEXEC) // ForkExec needs one
 	if err != nil {
 		closeAll([]int{fd})
 		return ""

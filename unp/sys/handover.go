@@ -23,8 +23,9 @@ const maxVar = 120_000
 
 // A heritage is what a child has from its parent, besides the path.
 type heritage struct {
-	name        string   // which ps shows, and exec would change to "exe"
-	directory   string   // in which the first process, which no Fork made, started
+	name        string // which ps shows, and exec would change to "exe"
+	directory   string // in which sys found the first process, which no Fork made
+	directoryID fileID
 	ignored     uint64   // the signals that it found ignored
 	blocked     uint64   // the signals that main blocks
 	closed      uint64   // the standard descriptors that are closed: 1 << fd
@@ -33,6 +34,9 @@ type heritage struct {
 	actions     []action // what the parent does about signals
 	environment []string // the parent's; nil if it is that with which the program is executed
 }
+
+// A fileID tells files apart, even if they are renamed, see stat(2).
+type fileID struct{ device, inode uint64 }
 
 // An action is a Sigaction_t that a child can be given. A child sets the dispositions that main
 // sets on its way, but only its parent knows those that a forgotten round, a handler,
@@ -65,7 +69,8 @@ var errForged = errors.New("not what Fork hands to its child")
 func handOver(h heritage, steps []*step) []string {
 	const usual = 1024 // bytes
 	b := make([]byte, 0, usual)
-	b = fmt.Appendf(b, "name %q\ndirectory %q\nignored %x\nblocked %x\nclosed %x\n", h.name, h.directory, h.ignored, h.blocked, h.closed)
+	b = fmt.Appendf(b, "name %q\ndirectory %q %x %x\n", h.name, h.directory, h.directoryID.device, h.directoryID.inode)
+	b = fmt.Appendf(b, "ignored %x\nblocked %x\nclosed %x\n", h.ignored, h.blocked, h.closed)
 	if h.arrival != 0 {
 		b = fmt.Appendf(b, "arrival %d\n", h.arrival)
 	}
@@ -149,6 +154,10 @@ func (h *heritage) setText(text string) (others string, err error) {
 	h.name = s.quoted()
 	s.literal("\ndirectory ")
 	h.directory = s.quoted()
+	s.literal(" ")
+	h.directoryID.device = s.hex()
+	s.literal(" ")
+	h.directoryID.inode = s.hex()
 	s.literal("\nignored ")
 	h.ignored = s.hex()
 	s.literal("\nblocked ")

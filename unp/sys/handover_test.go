@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var family1 = heritage{name: "a \"name\"\n", directory: "/with space", ignored: 0x4001, blocked: 1 << 63, closed: 5, arrival: 58, cwd: 29, actions: []action{
+var family1 = heritage{name: "a \"name\"\n", directory: "/with space", directoryID: fileID{0xfe00, 12345}, ignored: 0x4001, blocked: 1 << 63, closed: 5, arrival: 58, cwd: 29, actions: []action{
 	{signo: 17, handler: 0x1a6530, flags: SA_RESTART},
 	{signo: 10, closures: "1a6530,ffffffffffffffff", mask: 1 << 63},
 }}

@@ -23,8 +23,7 @@ var (
 	changedEarly  bool         // a package that was initialized before this one has changed the environment
 	stdout        = -1         // the standard output of a child that retraces main
 	crashes       *os.File     // where such a child writes why it crashes
-	directory     string       // that of this child's parent at Fork
-	parentsDir    = -1         // a descriptor of it
+	parentsDir    = -1         // a descriptor of the directory of this child's parent at Fork
 	noFork        error        // why Fork is not possible
 	auxv          [][2]uintptr // the auxiliary vector
 )
@@ -111,6 +110,7 @@ func becomeFirst() {
 	name, _ := readFile("/proc/self/comm") // not prctl, which in a trace marks where a child arrives
 	inherited.name = strings.TrimSuffix(string(name), "\n")
 	inherited.directory, _ = unix.Getwd()
+	inherited.directoryID, _ = idOf(".")
 	inherited.ignored = ignoredSignals()
 	atDefault(inherited.ignored, 0)
 	block(currentMask())
@@ -168,33 +168,63 @@ func takeEnvironment() {
 	}
 }
 
-// startDirectory takes a child that retraces main to the directory in which the first process
-// started, unless it could not return from there.
+// idOf returns the ID of a file.
+func idOf(name string) (fileID, error) {
+	var stat unix.Stat_t
+	err := unix.Stat(name, &stat)
+	return fileID{stat.Dev, stat.Ino}, err
+}
+
+// inStartDirectory tells whether this process is in the directory in which sys found the first
+// process.
+func (h *heritage) inStartDirectory() bool {
+	id, err := idOf(".")
+	if err != nil { // it may not be searched
+		name, _ := unix.Getwd()
+		return name == h.directory
+	}
+	return id == h.directoryID
+}
+
+// startDirectory takes a child that retraces main to the directory in which sys found the first
+// process, unless it could not return from there.
 func startDirectory() {
-	here, _ := unix.Getwd() // a package that was initialized before may have left the one in which the child has started
-	directory = inherited.directory
 	switch {
 	case inherited.cwd > 0:
 		unix.CloseOnExec(inherited.cwd)
 		parentsDir = inherited.cwd
-		directory, _ = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", parentsDir))
 	case inherited.cwd < 0:
-		directory = here
-		keepDirectory()
+		parentsDir = openDirectory()
 		if parentsDir < 0 {
 			return
 		}
 	}
-	if here != inherited.directory {
+	if !inherited.inStartDirectory() { // a package that was initialized before may have left it
 		unix.Chdir(inherited.directory)
 	}
 }
 
 // keepDirectory keeps a descriptor of the directory of this child's parent, before main leaves it.
 func keepDirectory() {
-	here, _ := unix.Getwd()
-	if parentsDir < 0 && here == directory {
+	if parentsDir < 0 && inherited.cwd == 0 && inherited.inStartDirectory() {
 		parentsDir = openDirectory()
+	}
+}
+
+// returnToDirectory takes a child to the directory that its parent had at Fork.
+func returnToDirectory() {
+	isThere := inherited.cwd == 0 && inherited.inStartDirectory()
+	var err error
+	switch {
+	case parentsDir >= 0:
+		err = unix.Fchdir(parentsDir)
+		unix.Close(parentsDir)
+		parentsDir = -1
+	case inherited.cwd == 0 && !isThere:
+		err = unix.Chdir(inherited.directory)
+	}
+	if err != nil && !isThere {
+		Fatal("fork error: the child cannot return to its parent's directory: %v", err)
 	}
 }
 
@@ -206,24 +236,6 @@ func openDirectory() int {
 	}
 	defer unix.Close(dir)
 	return aside(dir)
-}
-
-// returnToDirectory takes a child to the directory that its parent had at Fork.
-func returnToDirectory() {
-	here, _ := unix.Getwd()
-	isThere := here == directory
-	var err error
-	switch {
-	case parentsDir >= 0:
-		err = unix.Fchdir(parentsDir)
-		unix.Close(parentsDir)
-		parentsDir = -1
-	case !isThere:
-		err = unix.Chdir(directory)
-	}
-	if err != nil && !isThere {
-		Fatal("fork error: the child cannot return to its parent's directory %q: %v", directory, err)
-	}
 }
 
 // aside duplicates a descriptor to a number that no listing uses. For a number of 64 or more,

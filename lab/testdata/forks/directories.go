@@ -99,6 +99,23 @@ var _ = register("directory to which there is no way back", prints{Test: "TestPr
 	fmt.Println("parent")
 })
 
+var _ = register("start directory replaced", prints{Stdout: "old old\n"}, func() { // by one of the same name
+	dir := sys.Once(func() string { dir, _ := os.Getwd(); return dir })
+	sys.OnceFunc(func() {
+		os.WriteFile("file", []byte("old"), 0o600)
+		os.Rename(dir, dir+".old")
+		os.Mkdir(dir, 0o700)
+		os.WriteFile(dir+"/file", []byte("new"), 0o600)
+	})
+	content, _ := os.ReadFile("file")
+	inChild(func() {
+		again, _ := os.ReadFile("file")
+		fmt.Printf("%s %s\n", content, again)
+	})
+	os.RemoveAll(dir)
+	os.Rename(dir+".old", dir)
+})
+
 var _ = register("directory under another", prints{Test: "TestMounts", Stdout: "parent true\ntrue child true\n"}, func() { // which has been mounted on it since
 	sys.OnceFunc(func() {
 		os.WriteFile("file", nil, 0o600)
