@@ -34,10 +34,10 @@
 //     find out whether they are a terminal. Only the messages of [Fatal] and of a panic appear,
 //     and whatever is printed by packages that are initialized before this one;
 //   - [Sigaction] and [Chdir] do their work again, and return what they returned in the parent:
-//     exec has reset the handlers, and the child starts like the first process, with the same
-//     arguments and environment and in the same directory, so that it finds the same files. At
-//     its Fork the child gets the dispositions, the environment and the directory that its
-//     parent has there;
+//     exec has reset the handlers, and the child starts with the arguments and the environment
+//     of the first process, and in the directory in which this package found that process, so
+//     that it finds the same files. At its Fork the child gets the dispositions, the environment
+//     and the directory that its parent has there;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as
@@ -124,9 +124,10 @@
 //     against the limit on the user's processes; and the runtime reserves memory. Where it can
 //     start no more threads, or the limits on memory (RLIMIT_AS, RLIMIT_DATA) leave it too
 //     little, the program or a new child ends with a stack trace.
-//   - Memory that main has mapped is not shared with the child, even if it is MAP_SHARED. Of what
-//     main has set with prctl(2), the child has only what exec keeps; its name is the one with
-//     which the first process was started.
+//   - Anonymous memory that main has mapped is not shared with the child, even if it is
+//     MAP_SHARED. A file that main has mapped is mapped again on the way, and what main has
+//     written there is written again. Of what main has set with prctl(2), the child has only
+//     what exec keeps; its name is the one with which the first process was started.
 //   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
 //   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2, which
 //     are no longer close-on-exec there. Calls of this package drop SOCK_CLOEXEC and O_CLOEXEC,

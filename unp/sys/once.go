@@ -50,13 +50,13 @@ func once(name string, do func(), out ...any) {
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
 // its parent began it. Without variables, Keep only marks where a round begins. Once main has
-// called Keep, later loops must call it too, or their rounds stay on the path.  A later call to
+// called Keep, later loops must call it too, or their rounds stay on the path. A later call to
 // Keep from the same place replaces the earlier one. A variable may have any type that a result
 // of [Once] may have. A signal handler may write to it, but no goroutine other than main's may.
 // The child gets what a handler has written only when the next call with a line returns. Before
 // main uses the variable it must therefore make such a call: Sleep(0) or, in a loop that waits
-// for the handler, Pause. An argument that is not a pointer, or is nil, ends the program with a
-// message.
+// for the handler, Pause. An element at an index that Keep restores cannot be kept: keep the
+// whole array. An argument that is not a pointer, or is nil, ends the program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == nowhere || insideOnce() {
