@@ -49,8 +49,7 @@ func once(name string, do func(), out ...any) {
 // whole value on the path again, where a byte of the value may take up to four bytes.
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
-// its parent began it. Without variables, Keep only marks where a round begins. Once main has
-// called Keep, later loops must call it too, or their rounds stay on the path. A later call to
+// its parent began it. Without variables, Keep only marks where a round begins. A later call to
 // Keep from the same place replaces the earlier one. A variable may have any type that a result
 // of [Once] may have. A signal handler may write to it, but no goroutine other than main's may.
 // The child gets what a handler has written only when the next call with a line returns. Before

@@ -4,6 +4,9 @@ package sys
 
 import "slices"
 
+// maxInRound is how many clients a round that begins with Keep may accept in a loop without Keep.
+const maxInRound = 100
+
 // withoutFinishedRounds deletes the finished rounds of a server's loop.
 //
 // A round begins with a call. It ends before main makes that call again, provided that an accept
@@ -11,9 +14,12 @@ import "slices"
 // round is finished if all the descriptors that it has opened are closed and if, after it, what
 // main had read but not used was the same as before it: nothing, as a rule. A finished round is
 // deleted if each of its steps has been made again, from the same place, later: so every variable
-// that a call sets has its last value in the child. The exceptions are in mustStay. From the first
-// call to Keep on, only Keep begins a round, unless Keep is called in a round of a loop that began
-// before: so a round that begins with Keep is deleted as a whole or not at all.
+// that a call sets has its last value in the child. The exceptions are in mustStay.
+//
+// A round that begins with Keep is deleted as a whole or not at all, whatever loops are in it: a
+// loop within it has rounds of its own only if it calls Keep. But Keep may also have been called
+// before the loop, or in an earlier one. So once a round that begins with Keep has accepted more
+// than maxInRound clients, a loop within it has rounds in any case.
 func withoutFinishedRounds(steps []*step) []*step {
 	const heedsKeep = true
 	return withoutRounds(steps, func(s *step) bool { return s.accepts }, heedsKeep)
@@ -58,7 +64,7 @@ type rounds struct {
 	end   []int // for each step, the first one from there on that ends a round
 	stay  []*step
 
-	heedsKeep bool // from the first call to Keep on, only Keep begins a round
+	heedsKeep bool // a round that begins with Keep is whole
 }
 
 func newRounds(steps []*step, ends func(s *step) bool) *rounds {
@@ -109,10 +115,22 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 		} else {
 			within := r.beginning(head, endOfRound)
 			r.stay = append(r.stay, r.steps[head:within]...)
-			r.shorten(within, endOfRound, onlyKeep || r.heedsKeep && round[0].isKeep())
+			r.shorten(within, endOfRound, r.heedsKeep && isWhole(round, onlyKeep))
 		}
 		head = endOfRound
 	}
+}
+
+// isWhole tells whether only Keep begins a round within this one. The parameter outer tells the
+// same of the round around it.
+func isWhole(round []*step, outer bool) bool {
+	clients := 0
+	for _, s := range round {
+		if s.accepts {
+			clients++
+		}
+	}
+	return clients <= maxInRound && (outer || round[0].isKeep())
 }
 
 // endOfRound returns where a round that begins at head is over: where its first step is made

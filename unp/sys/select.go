@@ -54,11 +54,10 @@ func Pselect(nfd int, r, w, e *unix.FdSet, timeout *unix.Timespec, sigmask *unix
 		before := handlersReturned.Load()
 		return whileBlocking(sigmask.Val[0], func(mask unix.Sigset_t) (int, error) {
 			waitHandlers()
-			waited := unlessReturned(before, func() { n, err = unix.Pselect(nfd, r, w, e, timeout, &mask) })
-			if waited {
-				return n, err
+			if handlersReturned.Load() == before {
+				return unix.Pselect(nfd, r, w, e, timeout, &mask)
 			}
-			n, err = ready(nfd, r, w, e)
+			n, err := ready(nfd, r, w, e)
 			if n == 0 {
 				return -1, unix.EINTR
 			}

@@ -143,9 +143,7 @@ func waitForHandler(name string, set uint64, before uint32) error {
 	_, err := asleep(name).replayed(func() (int, error) {
 		return whileBlocking(set, func(mask unix.Sigset_t) (int, error) {
 			for waitHandlers(); handlersReturned.Load() == before; waitHandlers() {
-				unlessReturned(before, func() {
-					unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&mask)), unsafe.Sizeof(mask.Val[0]), 0)
-				})
+				unix.Syscall(unix.SYS_RT_SIGSUSPEND, uintptr(unsafe.Pointer(&mask)), unsafe.Sizeof(mask.Val[0]), 0)
 			}
 			return -1, unix.EINTR
 		})
@@ -162,20 +160,6 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 	waitHandlers() // before the signals are blocked again
 	block(heldBefore)
 	return result, err
-}
-
-// unlessReturned makes a call in which main sleeps with another mask, unless more handlers than
-// before have returned. It tells whether it has made the call. Until main sleeps, sigThread is
-// blocked, so that main does not miss wakeMain; while main waits for a handler, it is not,
-// because the handler may call Setuid, which needs it on every thread.
-func unlessReturned(before uint32, call func()) bool {
-	threadMask := sigmask(unix.SIG_BLOCK, bit(sigThread))
-	defer sigmask(unix.SIG_SETMASK, threadMask)
-	if handlersReturned.Load() != before {
-		return false
-	}
-	call()
-	return true
 }
 
 // Kill is the system call kill, see kill(2). It returns the error. When main or a handler sends

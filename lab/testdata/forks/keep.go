@@ -461,19 +461,36 @@ var _ = register("kept", prints{Clients: []client{{"", "1\n"}, {"", "2\n"}, {"",
 
 var _ = register("kept and measured", prints{Test: "TestCounter"}, func() { // the lines of the child's path
 	clients := 0
-	sys.Keep(&clients)
 	listenfd := listen(unp.SERV_PORT)
 	for {
-		connfd := accept(listenfd)
-		clients++
-		if unp.Fork() == 0 {
-			environ, _ := os.ReadFile("/proc/self/environ")
-			say(connfd, clients, bytes.Count(environ, []byte("\n")))
-		}
-		unp.Close(connfd)
-		sys.Wait(nil)
+		sys.Keep(&clients)
+		sayLines(listenfd, &clients)
 	}
 })
+
+var _ = register("kept before and measured", prints{Test: "TestCounter"}, func() { // a loop without Keep
+	clients := 0
+	listenfd := listen(unp.SERV_PORT)
+	for i := 0; i < 2; i++ {
+		sys.Keep(&clients, &i)
+	}
+	for {
+		sayLines(listenfd, &clients)
+	}
+})
+
+// sayLines accepts a client and tells it how many there have been, and how many lines the child's
+// path has.
+func sayLines(listenfd int, clients *int) {
+	connfd := accept(listenfd)
+	*clients++
+	if unp.Fork() == 0 {
+		environ, _ := os.ReadFile("/proc/self/environ")
+		say(connfd, *clients, bytes.Count(environ, []byte("\n")))
+	}
+	unp.Close(connfd)
+	sys.Wait(nil)
+}
 
 var _ = register("kept by turns", prints{Clients: []client{{"", "10\n"}, {"", "20\n"}, {"", "30\n"}}, Status: terminated}, func() { // at different places
 	clients := 0
