@@ -109,9 +109,11 @@
 //   - A round is known by its calls that have lines. If a call that has none, such as Unlink or
 //     Write, decides which calls follow it in the loop's body, or if a loop within the body
 //     calls Accept, call Keep first in the body, if need be without variables. A round that
-//     begins with Keep is forgotten as a whole, apart from inner rounds that found no input, as
-//     long as it accepts at most 100 clients. If the end of a round sets a variable for the next
-//     one, as in for c := accept(); c >= 0; c = accept(), give that variable to Keep.
+//     begins with Keep is forgotten as a whole, as long as it gets at most 100 clients, or
+//     datagrams from Recvfrom with an address, and calls these functions at most 1,000 times;
+//     only inner rounds that begin with Keep, too, or that found no input may be forgotten
+//     before. If the end of a round sets a variable for the next one, as in for c := accept(); c
+//     >= 0; c = accept(), give that variable to Keep.
 //   - A slice that was given to Keep may have memory and a capacity of its own in the child: a
 //     pointer to one of its elements, or another slice of them, then has the child's own values.
 //     For an array this is not so. The hidden counter of a range loop cannot be given to Keep:

@@ -4,8 +4,12 @@ package sys
 
 import "slices"
 
-// maxInRound is how many clients a round that begins with Keep may accept in a loop without Keep.
-const maxInRound = 100
+// How many clients a round that begins with Keep may accept in a loop without Keep, and how often
+// it may try.
+const (
+	maxClients = 100
+	maxTries   = 1000
+)
 
 // withoutFinishedRounds deletes the finished rounds of a server's loop.
 //
@@ -19,7 +23,7 @@ const maxInRound = 100
 // A round that begins with Keep is deleted as a whole or not at all, whatever loops are in it: a
 // loop within it has rounds of its own only if it calls Keep. But Keep may also have been called
 // before the loop, or in an earlier one. So once a round that begins with Keep has accepted more
-// than maxInRound clients, a loop within it has rounds in any case.
+// than maxClients clients, a loop within it has rounds in any case.
 func withoutFinishedRounds(steps []*step) []*step {
 	const heedsKeep = true
 	return withoutRounds(steps, func(s *step) bool { return s.accepts }, heedsKeep)
@@ -124,13 +128,16 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 // isWhole tells whether only Keep begins a round within this one. The parameter outer tells the
 // same of the round around it.
 func isWhole(round []*step, outer bool) bool {
-	clients := 0
+	clients, tries := 0, 0
 	for _, s := range round {
 		if s.accepts {
+			tries++
+		}
+		if s.accepts && s.errno == 0 {
 			clients++
 		}
 	}
-	return clients <= maxInRound && (outer || round[0].isKeep())
+	return clients <= maxClients && tries <= maxTries && (outer || round[0].isKeep())
 }
 
 // endOfRound returns where a round that begins at head is over: where its first step is made

@@ -162,6 +162,34 @@ var _ = register("games of several kinds", prints{
 	}
 })
 
+var _ = register("game of accepts in vain", prints{
+	Clients: []client{{"", ""}, {"", "2 players, game 1\n"}, {"", ""}, {"", "2 players, game 2\n"}},
+	Status:  terminated,
+}, func() { // which do not count as clients
+	listenfd := listen(unp.SERV_PORT)
+	nobodys := listen(unp.SERV_PORT + 1)
+	unix.SetNonblock(nobodys, true)
+	for games := 1; ; games++ {
+		sys.Keep(&games)
+		players := 0
+		connfd := -1
+		for players < 2 {
+			for range 100 {
+				sys.Accept(nobodys, nil, nil)
+			}
+			if connfd >= 0 {
+				unp.Close(connfd)
+			}
+			connfd = accept(listenfd)
+			players++
+		}
+		if unp.Fork() == 0 {
+			say(connfd, players, "players, game", games)
+		}
+		unp.Close(connfd)
+	}
+})
+
 var _ = register("two loops with Keep", prints{ // of which the first one's connections stay open: the path does not grow
 	Clients: []client{{"", "1\n"}, {"", "1\n"}, {"", "1\n"}, {"", "1\n"}, {"", "1\n"}},
 	Status:  terminated,
