@@ -86,21 +86,21 @@
 //     the child exits with a message. A call that has a line only if it fails, such as Listen or
 //     Write, does nothing there and reports success.
 //   - The path must fit, with the environment, into what execve(2) accepts, as a rule 2 MB,
-//     which is room for some 25,000 calls. An environment that main has changed counts twice.
-//     While the path is longer, Fork fails; once it has had more than 150,000 calls, or 64 MB
-//     before any Accept, Fork fails for good. A server's finished rounds do not count: a round
-//     of the loop around Accept, or around Recvfrom with an address, is forgotten when all its
-//     descriptors are closed, when what Readline and Fgets have read ahead is the same as before
-//     it (nothing, as a rule), and when, besides, later rounds have made the same calls or the
-//     round has read more than a child can be given. From one Accept or such Recvfrom to the
-//     next, and before the first, main may read at most 64 KB, and in at most 1,000 calls;
-//     Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond these
-//     bounds, any loop's rounds that found no input, because Select, Pselect or Poll timed out
-//     or because reading failed, for example with EAGAIN, are forgotten too; rounds that also
-//     read something, or reached the end of a file, are not. If that is not enough, Fork fails
-//     until the round that has read so much is forgotten, which may take one round more. What
-//     main has read before its loop is never forgotten: if that alone is beyond a bound, Fork
-//     always fails.
+//     which is room for 15,000 to 30,000 calls. An environment that main has changed counts
+//     twice. While the path is longer, Fork fails; once it has had more than 150,000 calls, or
+//     64 MB before any Accept, Fork fails for good. A server's finished rounds do not count: a
+//     round of the loop around Accept, or around Recvfrom with an address, is forgotten when
+//     three things hold: all its descriptors are closed; what Readline and Fgets have read ahead
+//     is the same as before it (as a rule, nothing); and either later rounds have made the same
+//     calls, or the round has read more than a child can be given. From one Accept or such
+//     Recvfrom to the next, and before the first, main may read at most 64 KB, and in at most
+//     1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond
+//     these bounds, any loop's rounds that found no input, because Select, Pselect or Poll timed
+//     out or because reading failed, for example with EAGAIN, are forgotten too; rounds that
+//     also read something, or reached the end of a file, are not. If that is not enough, Fork
+//     fails until the round that has read so much is forgotten, which may take one round more.
+//     What main has read before its loop is never forgotten: if that alone is beyond a bound,
+//     Fork always fails.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an
@@ -121,10 +121,11 @@
 //   - A handler that uses variables of the function around it can be handed to a child only if
 //     the child's main sets it again on its way, and main has not since set another for the same
 //     signal from the same line. Otherwise the child exits with a message.
-//   - A process has some five threads, or some eight if it catches a signal, and each counts
-//     against the limit on the user's processes; and the runtime reserves memory. Where it can
-//     start no more threads, or the limits on memory (RLIMIT_AS, RLIMIT_DATA) leave it too
-//     little, the program or a new child ends with a stack trace.
+//   - A process has some five threads, some eight if it catches a signal, and one or two more
+//     for each further signal, and each counts against the limit on the user's processes; and
+//     the runtime reserves memory. Where it can start no more threads, or the limits on memory
+//     (RLIMIT_AS, RLIMIT_DATA) leave it too little, the program or a new child ends with a stack
+//     trace.
 //   - Anonymous memory that main has mapped is not shared with the child, even if it is
 //     MAP_SHARED. A file that main has mapped is mapped again on the way, and what main has
 //     written there is written again. Of what main has set with prctl(2), the child has only
@@ -198,9 +199,10 @@
 //     faults, such as SIGSEGV, do not wait, because the runtime unblocks them: they end the child,
 //     some with a stack trace. SIGTSTP, SIGTTIN, SIGTTOU and SIGCONT do not wait either;
 //   - if main catches, ignores or blocks any of these signals, Fork waits instead: it returns in
-//     the parent when the child has reached the Fork that made it, or after five seconds. So the
-//     parent does not signal the child too early; but the terminal or another process may, and
-//     then the signal ends or stops the child, or is lost;
+//     the parent when the child has reached the Fork that made it, or after five seconds. By
+//     then, a quick child may have ended, and its SIGCHLD may have been handled. So the parent
+//     does not signal the child too early; but the terminal or another process may, and then the
+//     signal ends or stops the child, or is lost;
 //   - SIGURG may be lost, and so may SIGPIPE and SIGXFSZ if main leaves them at their defaults;
 //   - a SIGCHLD is lost even after the child has reached its Fork, until the child has called
 //     Fork itself or has set a handler for SIGCHLD again. So no handler learns of the end of a

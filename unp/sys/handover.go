@@ -30,7 +30,7 @@ type heritage struct {
 	blocked     uint64   // the signals that main blocks
 	closed      uint64   // the standard descriptors that are closed: 1 << fd
 	arrival     int      // the descriptor on which the parent waits for the child's arrival, or 0
-	cwd         int      // a descriptor of the parent's directory, 0 if that is the directory above, or -1 if the child starts in it
+	cwd         int      // a descriptor of the parent's directory, 0 if that is the one in the field directory, or -1 if the child starts in it
 	actions     []action // what the parent does about signals
 	environment []string // the parent's; nil if it is that with which the program is executed
 }

@@ -54,8 +54,10 @@ func once(name string, do func(), out ...any) {
 // of [Once] may have. A signal handler may write to it, but no goroutine other than main's may.
 // The child gets what a handler has written only when the next call with a line returns. Before
 // main uses the variable it must therefore make such a call: Sleep(0) or, in a loop that waits
-// for the handler, Pause. An element at an index that Keep restores cannot be kept: keep the
-// whole array. An argument that is not a pointer, or is nil, ends the program with a message.
+// for the handler, Pause; or, if the signal may arrive at any moment, Sigprocmask, to block it
+// until main has used the variable. In Keep(&i, &a[i]), the child's &a[i] is not the parent's,
+// because i is restored only afterward: keep the whole array. An argument that is not a pointer,
+// or is nil, ends the program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == nowhere || insideOnce() {

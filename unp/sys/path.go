@@ -36,6 +36,7 @@ var path struct {
 	size        int            // how many bytes of memory the steps take, at most
 	tooLong     bool           // it was beyond its bound, and there can be no Fork anymore
 	due         int            // how many steps there may be before finished rounds are forgotten
+	idleDue     int            // how many steps there may be before idle rounds are forgotten again
 
 	handlersReturned uint32 // how many there were at the last step
 
@@ -58,6 +59,7 @@ func appendStep(s *step) {
 	if replacesLast(s) {
 		path.taken = path.taken[:len(path.taken)-1]
 	}
+	s.at.noteStack()
 	path.size += s.size(lastKept())
 	path.taken = append(path.taken, s)
 	noteOpener(s)
@@ -75,12 +77,13 @@ func appendStep(s *step) {
 	if len(path.taken) > maxSteps || path.size > maxSize { // main may run forever, and never fork
 		path.tooLong = true
 		path.taken, path.opener = nil, nil
+		forgetStacks(nil)
 	}
 }
 
 // replacesLast tells whether a step may be on the path instead of the last one: if main has made
-// the same call again, and in the meantime has only read what is not on the path. There can be no
-// Fork then in any case, until that is forgotten.
+// the same call again, and in the meantime has only read what is not on the path. There can be
+// no Fork then in any case, until the round is forgotten.
 func replacesLast(s *step) bool {
 	if len(path.taken) == 0 {
 		return false
@@ -145,9 +148,13 @@ func countRead(s *step) bool {
 	if path.reads <= maxReads && path.data <= maxData {
 		return true
 	}
+	if s.idle && len(path.taken) < path.idleDue { // it will be forgotten, with many others
+		return true
+	}
 	path.Lock()
 	defer path.Unlock()
 	forgetIdleRounds()
+	path.idleDue = len(path.taken) + len(path.taken)/8 + 64
 	path.reads, path.data = 1, s.bytes
 	again := false
 	for _, earlier := range path.taken[sinceAccept(path.taken):] {
@@ -250,6 +257,13 @@ func forgetDescriptor(fd int) {
 func forgetRounds() {
 	path.taken = withoutFinishedRounds(path.taken)
 	path.due = 2*len(path.taken) + 64
+	if len(stacks) > path.due {
+		onPath := map[place]bool{}
+		for _, s := range path.taken {
+			onPath[s.at] = true
+		}
+		forgetStacks(onPath)
+	}
 }
 
 // forgetIdleRounds forgets the idle rounds too, and tells whether the path is shorter now.

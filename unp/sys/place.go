@@ -4,6 +4,7 @@ package sys
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -71,16 +72,26 @@ func findProgram(headers, number uintptr) {
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
 
-// stacks has the top of the stack of each place where main has been, except on its way to its
-// Fork. lines remembers what the method line has returned.
+// stacks has the top of the stack of each place on the path that main itself has come to. lines
+// remembers what the method line has returned.
 var (
 	stacks = map[place][]uintptr{}
 	lines  = map[place]string{}
 )
 
-// withoutStacks is set while a child is on its way to its Fork: until then, nobody needs the
-// stack of any place except the one where main is.
-var withoutStacks atomic.Bool
+// noteStack notes where main is: line may be asked for when main is elsewhere.
+func (at place) noteStack() {
+	if stacks[at] == nil {
+		var top [64]uintptr // line needs no more
+		stacks[at] = slices.Clone(top[:runtime.Callers(2, top[:])])
+	}
+}
+
+// forgetStacks forgets all places except these.
+func forgetStacks(except map[place]bool) {
+	maps.DeleteFunc(stacks, func(at place, _ []uintptr) bool { return !except[at] })
+	maps.DeleteFunc(lines, func(at place, _ string) bool { return !except[at] })
+}
 
 // here is called by a function of this package. It returns the place where main has called that
 // function, or nowhere.
@@ -93,11 +104,7 @@ func here() place {
 	if !isMain(pcs) {
 		return nowhere
 	}
-	at := hash(pcs)
-	if stacks[at] == nil && !withoutStacks.Load() {
-		stacks[at] = slices.Clone(pcs[:min(len(pcs), len(few))]) // line needs no more
-	}
-	return at
+	return hash(pcs)
 }
 
 func onMain() bool {

@@ -14,11 +14,12 @@ const (
 // withoutFinishedRounds deletes the finished rounds of a server's loop.
 //
 // A round begins with a call. It ends before main makes that call again, provided that an accept
-// is between the two. Until then, a loop within the round may make the call several times. The
-// round is finished if all the descriptors that it has opened are closed and if, after it, what
-// main had read but not used was the same as before it: nothing, as a rule. A finished round is
-// deleted if each of its steps has been made again, from the same place, later: so every variable
-// that a call sets has its last value in the child. The exceptions are in mustStay.
+// comes in between or the call itself is one. Until then, a loop within the round may make the
+// call several times. The round is finished if all the descriptors that it has opened are closed
+// and if, after it, what main had read but not used was the same as before it: nothing, as a
+// rule. A finished round is deleted if each of its steps has been made again, from the same
+// place, later: so every variable that a call sets has its last value in the child. The
+// exceptions are in mustStay.
 //
 // A round that begins with Keep is deleted as a whole or not at all, whatever loops are in it: a
 // loop within it has rounds of its own only if it calls Keep. But Keep may also have been called
@@ -30,8 +31,8 @@ func withoutFinishedRounds(steps []*step) []*step {
 }
 
 // withoutIdleRounds deletes rounds that have found no input, of any loop between one accept and
-// the next. What ends such a round is a step that was idle; a round that has found some input is
-// not merged with an idle one.
+// the next. A step that was idle ends such a round, and so does one that has found input: no
+// round with input is merged with an idle one.
 func withoutIdleRounds(steps []*step) (stay []*step) {
 	const heedsKeep = false
 	for len(steps) > 0 {
@@ -128,6 +129,9 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 // isWhole tells whether only Keep begins a round within this one. The parameter outer tells the
 // same of the round around it.
 func isWhole(round []*step, outer bool) bool {
+	if !outer && !round[0].isKeep() {
+		return false
+	}
 	clients, tries := 0, 0
 	for _, s := range round {
 		if s.accepts {
@@ -137,7 +141,7 @@ func isWhole(round []*step, outer bool) bool {
 			clients++
 		}
 	}
-	return clients <= maxClients && tries <= maxTries && (outer || round[0].isKeep())
+	return clients <= maxClients && tries <= maxTries
 }
 
 // endOfRound returns where a round that begins at head is over: where its first step is made
@@ -150,9 +154,9 @@ func (r *rounds) endOfRound(head, end int) int {
 	return min(again, end)
 }
 
-// beginning returns the end of the part of a round that cannot be forgotten without the rest: the
-// part up to the last repetition of the round's first step that does not come after a step that
-// ends the round.
+// beginning returns where the beginning of a round is over, which cannot be forgotten without
+// the rest. It ends with the last repetition of the round's first step before a step that ends
+// the round, or at that step.
 func (r *rounds) beginning(head, end int) int {
 	if r.end[head] >= end {
 		return end

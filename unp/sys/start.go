@@ -138,7 +138,6 @@ func becomeChild(text string) {
 	}
 	path.ahead = steps
 	path.retracing.Store(true)
-	withoutStacks.Store(true)
 	signals.off = true
 	if h.arrival != 0 {
 		unix.CloseOnExec(h.arrival)
@@ -222,6 +221,9 @@ func returnToDirectory() {
 		parentsDir = -1
 	case inherited.cwd == 0 && !isThere:
 		err = unix.Chdir(inherited.directory)
+		if err == nil && !inherited.inStartDirectory() {
+			err = unix.ENOENT // there is another of that name
+		}
 	}
 	if err != nil && !isThere {
 		Fatal("fork error: the child cannot return to its parent's directory: %v", err)
@@ -309,7 +311,6 @@ func arrive() {
 	}
 	takeActions(inherited.actions)
 	path.retracing.Store(false)
-	withoutStacks.Store(false)
 	startCatchers(inherited.signals() &^ needed)
 	if inherited.arrival != 0 {
 		unix.Send(inherited.arrival, []byte{0}, unix.MSG_NOSIGNAL) // the parent may have ended

@@ -116,6 +116,25 @@ var _ = register("start directory replaced", prints{Stdout: "old old\n"}, func()
 	os.Rename(dir+".old", dir)
 })
 
+var _ = register("start directory replaced and entered again", prints{Stdout: "parent\n", Stderr: "fork error: the child cannot return to its parent's directory: no such file or directory\n"}, func() { // C: the child runs
+	dir := sys.Once(func() string {
+		dir, _ := os.Getwd()
+		os.Mkdir("sub", 0o700)
+		return dir
+	})
+	os.Chdir("sub")
+	sys.OnceFunc(func() {
+		os.Chdir("..")
+		os.Rename(dir, dir+".old")
+		os.Mkdir(dir, 0o700)
+		os.Mkdir(dir+"/sub", 0o700)
+	})
+	inChild(func() { fmt.Println("child") })
+	os.RemoveAll(dir)
+	os.Rename(dir+".old", dir)
+	fmt.Println("parent")
+})
+
 var _ = register("directory under another", prints{Test: "TestMounts", Stdout: "parent true\ntrue child true\n"}, func() { // which has been mounted on it since
 	sys.OnceFunc(func() {
 		os.WriteFile("file", nil, 0o600)

@@ -178,9 +178,9 @@ func perSocket(n int) float64 {
 // used returns the processor time that main's thread has used, in seconds, which other programs
 // do not add to.
 func used() float64 {
-	var usage unix.Rusage
-	unix.Getrusage(unix.RUSAGE_THREAD, &usage)
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
+	var now unix.Timespec
+	unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now)
+	return time.Duration(now.Nano()).Seconds()
 }
 
 var _ = register("ratio of accepts", prints{Test: "TestInProportion"}, func() {
@@ -309,6 +309,23 @@ var _ = register("more bytes than any path", prints{
 	}
 })
 
+var _ = register("many stacks", prints{Test: "TestMemory"}, func() { // prints how many megabytes main uses
+	devNull, _ := sys.Open("/dev/null", unix.O_WRONLY, 0)
+	var towers func(disks int)
+	towers = func(disks int) {
+		if disks == 0 {
+			return
+		}
+		towers(disks - 1)
+		sys.Write(devNull, []byte("x"))
+		towers(disks - 1)
+	}
+	towers(18)
+	var usage unix.Rusage
+	unix.Getrusage(unix.RUSAGE_SELF, &usage)
+	fmt.Println(usage.Maxrss >> 10)
+})
+
 var _ = register("kept beyond the bound", prints{Test: "TestMemory"}, func() { // prints how many megabytes main uses
 	var table [16 << 10]byte
 	var p [2]int
@@ -325,8 +342,26 @@ var _ = register("kept beyond the bound", prints{Test: "TestMemory"}, func() { /
 	fmt.Println(usage.Maxrss >> 10)
 })
 
+var _ = register("ratio of idle rounds", prints{Test: "TestInProportion"}, func() { // prints how much longer a poll takes at the bound of what main reads
+	few := perPoll(900)
+	zeros, _ := sys.Open("/dev/zero", unix.O_RDONLY, 0)
+	for range 997 {
+		sys.Read(zeros, make([]byte, 1))
+	}
+	fmt.Printf("%.2f\n", perPoll(3000)/few)
+})
+
+// perPoll returns how many seconds of the processor one of so many polls takes.
+func perPoll(n int) float64 {
+	began := used()
+	for range n {
+		sys.Poll(nil, 0)
+	}
+	return (used() - began) / float64(n)
+}
+
 var _ = register("ratio of pairs", prints{Test: "TestInProportion"}, func() { // prints how much longer Fork takes, per pair of calls, when there are many
-	few := perPair(500)
+	few := perPair(2000)
 	fmt.Printf("%.2f\n", perPair(8000)/few)
 })
 
