@@ -100,7 +100,7 @@
 //     also read something, or reached the end of a file, are not. If that is not enough, Fork
 //     fails until the round that has read so much is forgotten, which may take one round more.
 //     What main has read before its loop is never forgotten: if that alone is beyond a bound,
-//     Fork always fails.
+//     Fork fails for good, as a rule.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an
