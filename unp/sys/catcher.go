@@ -542,8 +542,10 @@ func startCatchers(caughtSoFar uint64) {
 		c := &signals.catchers[signo]
 		switch {
 		case c.kernel == (ksigaction{}) && caughtSoFar&bit(signo) == 0: // the default, without flags
-		case c.kernel.handler == kernelDFL || signo == unix.SIGCHLD && signals.blocked&bit(signo) == 0:
+		case c.kernel.handler == kernelDFL:
 			rtSigaction(signo, &c.kernel, nil)
+		case signo == unix.SIGCHLD && c.kernel.handler != kernelIGN && signals.blocked&bit(signo) == 0: // until startCatcher
+			rtSigaction(signo, &ksigaction{flags: c.kernel.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)}, nil)
 		default:
 			c.install(signo)
 		}
@@ -553,7 +555,10 @@ func startCatchers(caughtSoFar uint64) {
 func startCatcher(signo unix.Signal) {
 	signals.Lock()
 	defer signals.Unlock()
-	signals.catchers[signo].start(signo)
+	c := &signals.catchers[signo]
+	if c.kernel.handler > kernelIGN && !c.started {
+		c.install(signo)
+	}
 }
 
 // isPending tells whether the signal has arrived and its handler has not been called.

@@ -36,11 +36,11 @@ var path struct {
 	size        int            // how many bytes of memory the steps take, at most
 	tooLong     bool           // it was beyond its bound, and there can be no Fork anymore
 	due         int            // how many steps there may be before finished rounds are forgotten
-	idleDue     int            // how many steps there may be before idle rounds are forgotten again
 
 	handlersReturned uint32 // how many there were at the last step
 
 	reads, data int            // since the last accept, see countRead
+	spare       int            // how many idle rounds there may be before they are forgotten again
 	readAt      map[place]bool // beyond that bound: where main has read since the last accept
 	unseen      atomic.Int32   // the descriptor from which main reads without a look at its place, or -1
 }
@@ -148,13 +148,14 @@ func countRead(s *step) bool {
 	if path.reads <= maxReads && path.data <= maxData {
 		return true
 	}
-	if s.idle && len(path.taken) < path.idleDue { // it will be forgotten, with many others
+	if s.idle && path.spare > 0 { // it will be forgotten, with many others
+		path.spare--
 		return true
 	}
 	path.Lock()
 	defer path.Unlock()
 	forgetIdleRounds()
-	path.idleDue = len(path.taken) + len(path.taken)/8 + 64
+	path.spare = len(path.taken)/8 + 64
 	path.reads, path.data = 1, s.bytes
 	again := false
 	for _, earlier := range path.taken[sinceAccept(path.taken):] {
@@ -184,6 +185,7 @@ func goBeyond(at place) {
 // comeBack notes that main reads within the bound again.
 func comeBack() {
 	path.reads, path.data = 0, 0
+	path.spare = 0
 	path.readAt = nil
 	path.unseen.Store(-1)
 }

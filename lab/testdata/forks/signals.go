@@ -277,6 +277,20 @@ var _ = register("Setuid of a handler", prints{Stdout: "Pause\nSigsuspend\nPsele
 	}
 })
 
+var _ = register("lost SIGCHLD", prints{Stdout: "1 <nil>\n"}, func() { // of a program in a child: it does not interrupt main either; C: -1 interrupted system call
+	unp.SignalIntr(unix.SIGCHLD, func(unix.Signal) {})
+	inChild(func() {
+		var p [2]int
+		sys.Pipe(p[:])
+		go func() {
+			mainIn(unix.SYS_READ)
+			exec.Command("true").Run()
+			unix.Write(p[1], []byte("x"))
+		}()
+		fmt.Println(sys.Read(p[0], make([]byte, 1)))
+	})
+})
+
 var _ = register("SIGCHLD of a program in a child", prints{Stdout: "caught\n"}, func() { // whose handler the child has set again
 	caught := false
 	handler := func(unix.Signal) { caught = true }
