@@ -468,7 +468,7 @@ func TestMemory(t *testing.T) {
 	if !onOwnHost(t) {
 		return
 	}
-	for name, most := range map[string]int{"kept beyond the bound": 400, "many stacks": 40} {
+	for name, most := range map[string]int{"kept beyond the bound": 400, "many stacks": 100} {
 		p := forks(t, name)
 		megabytes := 0
 		status := p.end()

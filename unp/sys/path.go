@@ -148,7 +148,7 @@ func countRead(s *step) bool {
 	if path.reads <= maxReads && path.data <= maxData {
 		return true
 	}
-	if s.idle && path.spare > 0 { // it will be forgotten, with many others
+	if !s.found && path.spare > 0 { // its round may be idle, and will be forgotten with many others
 		path.spare--
 		return true
 	}

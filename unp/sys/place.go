@@ -72,8 +72,8 @@ func findProgram(headers, number uintptr) {
 // inMain is where runtime.main calls main, or, at first, the packages' init functions.
 var inMain atomic.Uintptr
 
-// stacks has the top of the stack of each place on the path that main itself has come to. lines
-// remembers what the method line has returned.
+// stacks has, for each place on the path to which main itself has come, the top of main's stack
+// there. lines remembers what the method line has returned.
 var (
 	stacks = map[place][]uintptr{}
 	lines  = map[place]string{}

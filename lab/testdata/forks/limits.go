@@ -320,7 +320,7 @@ var _ = register("many stacks", prints{Test: "TestMemory"}, func() { // prints h
 		sys.Write(devNull, []byte("x"))
 		towers(disks - 1)
 	}
-	towers(18)
+	towers(19)
 	var usage unix.Rusage
 	unix.Getrusage(unix.RUSAGE_SELF, &usage)
 	fmt.Println(usage.Maxrss >> 10)
