@@ -542,10 +542,8 @@ func startCatchers(caughtSoFar uint64) {
 		c := &signals.catchers[signo]
 		switch {
 		case c.kernel == (ksigaction{}) && caughtSoFar&bit(signo) == 0: // the default, without flags
-		case c.kernel.handler == kernelDFL:
+		case c.kernel.handler == kernelDFL || signo == unix.SIGCHLD && signals.blocked&bit(signo) == 0:
 			rtSigaction(signo, &c.kernel, nil)
-		case signo == unix.SIGCHLD && c.kernel.handler != kernelIGN && signals.blocked&bit(signo) == 0: // until startCatcher
-			rtSigaction(signo, &ksigaction{flags: c.kernel.flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)}, nil)
 		default:
 			c.install(signo)
 		}
@@ -555,10 +553,7 @@ func startCatchers(caughtSoFar uint64) {
 func startCatcher(signo unix.Signal) {
 	signals.Lock()
 	defer signals.Unlock()
-	c := &signals.catchers[signo]
-	if c.kernel.handler > kernelIGN && !c.started {
-		c.install(signo)
-	}
+	signals.catchers[signo].start(signo)
 }
 
 // isPending tells whether the signal has arrived and its handler has not been called.

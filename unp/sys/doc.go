@@ -205,7 +205,7 @@
 //     signal ends or stops the child, or is lost;
 //   - SIGURG may be lost, and so may SIGPIPE and SIGXFSZ if main leaves them at their defaults;
 //   - a SIGCHLD is lost even after the child has reached its Fork, until the child has called
-//     Fork itself or has set a handler for SIGCHLD again. So no handler learns of the end of a
-//     program that the child has started with os/exec. It is not lost if the parent's main
-//     blocked SIGCHLD when it called Fork.
+//     Fork itself or has set a handler for SIGCHLD again. It may interrupt main's call, but no
+//     handler learns of the end of a program that the child has started with os/exec. It is not
+//     lost if the parent's main blocked SIGCHLD when it called Fork.
 package sys
