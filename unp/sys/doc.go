@@ -140,7 +140,7 @@
 //   - The runtime opens /dev/null in the place of a standard descriptor that is closed when the
 //     first process starts, opens two descriptors of its own if a standard descriptor has
 //     O_NONBLOCK or, sometimes, after a garbage collection, and raises the soft limit on
-//     descriptors to the hard one, in each child again.
+//     descriptors to the hard one. Each child raises it again.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
 //     may give back capabilities that the parent has dropped, and copies the effective user ID
 //     to the saved one. Fork fails in a program that was started with the privileges of another
