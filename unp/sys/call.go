@@ -28,6 +28,7 @@ type call struct {
 	data    []byte // these, if it has stored nothing else
 	reads   bool   // it is one of those of which the path keeps only so many, see maxReads
 	skips   bool   // it is made through skipped
+	begins  bool   // a round may begin with it nevertheless
 	stores  bool   // it has stored what the child needs, so it is replayed even if it succeeds
 }
 
@@ -153,7 +154,7 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 
 // skipped makes a call from which main needs nothing but its success. If the call succeeds,
 // skipped returns success, and as a rule the path does not need the call. If it fails or stores,
-// if the last one at the same place has done so, or if a handler may have changed a kept variable
+// if one at the same place has done so lately, or if a handler may have changed a kept variable
 // since the last step, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error), out ...any) (int, error) {
 	c.skips = true
@@ -180,7 +181,7 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 		return result, err
 	}
 	needed := err != nil || result != success || c.stores
-	if needed || path.failed[at] || handlersMayHaveChangedKept() {
+	if needed || hasFailed(at) || handlersMayHaveChangedKept() {
 		c.record(at, result, err, out)
 	} else {
 		path.skipped++
@@ -197,6 +198,7 @@ func UseAhead() {
 	at := here()
 	c := briefly("UseAhead")
 	c.skips = true
+	c.begins = true
 	switch {
 	case at == nowhere || insideOnce() && path.aheadOfOnce == 0:
 	case insideOnce():
@@ -219,18 +221,24 @@ func (c *call) repeatsLast(at place) bool {
 	return last.at == at && last.call == c.String()
 }
 
-// noteFailed notes whether the last call at a place has failed or stored something. If so, the path
-// needs the next one, even if that succeeds: otherwise a child might take an earlier round's result
-// for that of its own.
+// noteFailed notes whether the last call at a place has failed or stored something. If so, the
+// path needs the next ones, even if they succeed, until a whole round has passed: otherwise a
+// child might take an earlier round's results for those of its own.
 func noteFailed(at place, failed bool) {
 	switch {
 	case failed && path.failed == nil:
-		path.failed = map[place]bool{at: true}
+		path.failed = map[place]int{at: path.passed}
 	case failed:
-		path.failed[at] = true
-	default:
+		path.failed[at] = path.passed
+	case !hasFailed(at):
 		delete(path.failed, at)
 	}
+}
+
+// hasFailed tells whether a call at a place has failed or stored something lately.
+func hasFailed(at place) bool {
+	passed, found := path.failed[at]
+	return found && path.passed < passed+twoRounds
 }
 
 // skip passes over a call in a child that retraces main. If the child makes far more such calls
@@ -274,10 +282,12 @@ func (c *call) foundInput(result int, err error) bool {
 // describe notes in a step what shortening the path depends on, apart from descriptors.
 func (c *call) describe(s *step, err error) {
 	s.accepts = c.accepted(err)
+	s.skips = c.skips && !c.begins
 	s.reads = c.reads
 	s.idle = c.waitedInVain(s.result, err)
 	s.found = c.foundInput(s.result, err)
 	s.ahead = aheadNow()
+	pass(s)
 }
 
 // record adds the call to the path.

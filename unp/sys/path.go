@@ -26,16 +26,17 @@ const (
 var path struct {
 	sync.Mutex  // a handler may close a descriptor
 	taken       []*step
-	ahead       []*step        // in a child whose main has not reached its Fork: the steps up to there
-	retracing   atomic.Bool    // this is such a child
-	skipped     int64          // how many calls main has made through skipped since the last step
-	failed      map[place]bool // where the last such call has failed or stored something
-	opener      map[int]*step  // the step that has opened a descriptor
-	opening     []int          // the descriptors that main has opened inside Once
-	aheadOfOnce int            // how many bytes main had read but not used when it called Once
-	size        int            // how many bytes of memory the steps take, at most
-	tooLong     bool           // it was beyond its bound, and there can be no Fork anymore
-	due         int            // how many steps there may be before finished rounds are forgotten
+	ahead       []*step       // in a child whose main has not reached its Fork: the steps up to there
+	retracing   atomic.Bool   // this is such a child
+	skipped     int64         // how many calls main has made through skipped since the last step
+	failed      map[place]int // where such a call has failed or stored something: what passed was then
+	passed      int           // how many reads there have been, and accepts, each of which counts for many
+	opener      map[int]*step // the step that has opened a descriptor
+	opening     []int         // the descriptors that main has opened inside Once
+	aheadOfOnce int           // how many bytes main had read but not used when it called Once
+	size        int           // how many bytes of memory the steps take, at most
+	tooLong     bool          // it was beyond its bound, and there can be no Fork anymore
+	due         int           // how many steps there may be before finished rounds are forgotten
 
 	handlersReturned uint32 // how many there were at the last step
 
@@ -117,6 +118,20 @@ func cut() {
 	for _, s := range path.taken[first : len(path.taken)-1] {
 		s.cut = true
 		s.values, s.data, s.kept = "", nil, nil
+	}
+}
+
+// twoRounds is by how much path.passed grows from one accept to the next but one. If main does not
+// accept, as many reads stand for that.
+const twoRounds = maxReads
+
+// pass notes that main has come to an accept or a read.
+func pass(s *step) {
+	switch {
+	case s.accepts:
+		path.passed += twoRounds / 2
+	case s.reads:
+		path.passed++
 	}
 }
 

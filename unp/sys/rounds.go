@@ -105,7 +105,7 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 		if r.heedsKeep && r.steps[i].isKeep() {
 			return true
 		}
-		return !onlyKeep && r.next[i] < end
+		return !onlyKeep && r.next[i] < end && !r.steps[i].skips
 	}
 	head := begin
 	for head < end && !isHead(head) {

@@ -19,6 +19,7 @@ type step struct {
 	after  int64       // how many calls main had made through skipped since the step before, if that is needed
 
 	accepts bool  // it waits for a client: a server's loop has one in each round
+	skips   bool  // such a call often has no step, so no round is known by it
 	reads   bool  // it counts against the bound of what main reads on its way
 	bytes   int   // how many it has read
 	idle    bool  // it waited for input, and there was none

@@ -52,6 +52,64 @@ var _ = register("SIGCHLD of nobody", prints{Stdout: "argument list too long\n0\
 	fmt.Println(caught)
 })
 
+var _ = register("write fails in the first rounds", prints{
+	Clients: []client{{"", "2\n"}, {"e", "2\n"}, {"", "3\n"}, {"", "3\n"}, {"", "3\n"}, {"", "3\n"}},
+	Status:  terminated,
+}, func() { // in a loop at the beginning of the body; not after the second client has asked main to empty the pipe
+	var pipes [3][2]int
+	for i := range pipes {
+		sys.Pipe(pipes[i][:])
+		unix.SetNonblock(pipes[i][0], true)
+		unix.SetNonblock(pipes[i][1], true)
+	}
+	much := make([]byte, 1<<20)
+	sys.OnceFunc(func() { unix.Write(pipes[1][1], much) })
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		written := 0
+		for i := range pipes {
+			_, err := sys.Write(pipes[i][1], []byte("x"))
+			if err == nil {
+				written++
+			}
+		}
+		connfd := accept(listenfd)
+		n, _ := sys.Read(connfd, make([]byte, 1))
+		if n == 1 {
+			unix.Read(pipes[1][0], much)
+		}
+		if unp.Fork() == 0 {
+			say(connfd, written)
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("write fails at different turns", prints{
+	Clients: []client{{"", "2\n"}, {"", "0\n"}, {"", "0\n"}, {"", "0\n"}},
+	Status:  terminated,
+}, func() { // of such a loop
+	var p [2]int
+	sys.Pipe(p[:])
+	unix.SetNonblock(p[1], true)
+	sys.OnceFunc(func() { unix.Write(p[1], make([]byte, (64-2)<<10)) })
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		written := 0
+		for range 3 {
+			_, err := sys.Write(p[1], make([]byte, 1<<10))
+			if err == nil {
+				written++
+			}
+		}
+		connfd := accept(listenfd)
+		if unp.Fork() == 0 {
+			say(connfd, written)
+		}
+		unp.Close(connfd)
+	}
+})
+
 var _ = register("write fails among others", prints{Stdout: "ok ok broken pipe ok broken pipe ok ok\nok ok broken pipe ok broken pipe ok ok\nabdfg\n"}, func() {
 	// all from one line: it is the third and the fifth that fail
 	var p, closed [2]int
