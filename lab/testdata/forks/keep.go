@@ -194,16 +194,17 @@ var _ = register("two loops with Keep", prints{ // of which the first one's conn
 	Clients: []client{{"", "1\n"}, {"", "1\n"}, {"", "1\n"}, {"", "1\n"}, {"", "1\n"}},
 	Status:  terminated,
 }, func() {
-	listenfd := listen(unp.SERV_PORT)
+	own := listen(unp.SERV_PORT + 1)
 	for i := 0; i < 3; i++ {
 		sys.Keep(&i)
 		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		var own sys.SockaddrIn
-		ownlen := sys.Sizeof(own)
-		sys.Getsockname(listenfd, &own, &ownlen)
-		unp.Connect(fd, &own, ownlen)
-		unp.Accept(listenfd, nil, nil)
+		var servaddr sys.SockaddrIn
+		servlen := sys.Sizeof(servaddr)
+		sys.Getsockname(own, &servaddr, &servlen)
+		unp.Connect(fd, &servaddr, servlen)
+		unp.Accept(own, nil, nil)
 	}
+	listenfd := listen(unp.SERV_PORT)
 	for {
 		sys.Keep()
 		connfd := accept(listenfd)
