@@ -289,7 +289,8 @@ func TestSetInARound(t *testing.T) {
 	srv.printed("1 SIG_IGN\n1 SIG_IGN\n1 SIG_IGN\n") // C: 1 SIG_IGN, 2 SIG_IGN, 3 SIG_IGN
 }
 
-// Without /proc there is no Fork.
+// Without /proc there is no Fork. A child is in its parent's directory even if another file system
+// has been mounted there.
 func TestMounts(t *testing.T) {
 	if !onOwnHost(t) {
 		return

@@ -214,11 +214,8 @@ func UseAhead() {
 
 // repeatsLast tells whether the last step is this call.
 func (c *call) repeatsLast(at place) bool {
-	if len(path.taken) == 0 {
-		return false
-	}
-	last := path.taken[len(path.taken)-1]
-	return last.at == at && last.call == c.String()
+	last := lastStep()
+	return last != nil && last.at == at && last.call == c.String()
 }
 
 // noteFailed notes whether the last call at a place has failed or stored something. If so, the

@@ -86,11 +86,8 @@ func appendStep(s *step) {
 // the same call again, and in the meantime has only read what is not on the path. There can be
 // no Fork then in any case, until the round is forgotten.
 func replacesLast(s *step) bool {
-	if len(path.taken) == 0 {
-		return false
-	}
-	last := path.taken[len(path.taken)-1]
-	if !last.lost || last.at != s.at || last.call != s.call || last.accepts || last.reads || len(last.open)+len(last.closed) > 0 {
+	last := lastStep()
+	if last == nil || !last.lost || last.at != s.at || last.call != s.call || last.accepts || last.reads || len(last.open)+len(last.closed) > 0 {
 		return false
 	}
 	s.lost = true
@@ -137,10 +134,19 @@ func pass(s *step) {
 
 // lastKept returns the values of the kept variables at the last step.
 func lastKept() []keptValue {
+	last := lastStep()
+	if last == nil {
+		return nil
+	}
+	return last.kept
+}
+
+// lastStep returns the last step on the path, or nil if there is none.
+func lastStep() *step {
 	if len(path.taken) == 0 {
 		return nil
 	}
-	return path.taken[len(path.taken)-1].kept
+	return path.taken[len(path.taken)-1]
 }
 
 // noteOpener notes that the step has opened its descriptors.
@@ -209,8 +215,9 @@ func comeBack() {
 func loseRead() {
 	path.Lock()
 	defer path.Unlock()
-	if len(path.taken) > 0 {
-		path.taken[len(path.taken)-1].lost = true
+	last := lastStep()
+	if last != nil {
+		last.lost = true
 	}
 }
 
