@@ -359,8 +359,8 @@ func (s *step) noteKept(before []keptValue) {
 
 // noteKeptAgain gives the last step what handlers have made of the kept variables since.
 func noteKeptAgain() {
-	if handlersMayHaveChangedKept() && len(path.taken) > 0 {
-		last := path.taken[len(path.taken)-1]
+	last := lastStep()
+	if last != nil && handlersMayHaveChangedKept() {
 		last.noteKept(last.kept)
 		path.handlersReturned = handlersReturned.Load()
 	}

@@ -247,7 +247,7 @@ func readAhead() (bytes int) {
 	return bytes
 }
 
-// usesOfAhead counts the calls of UseAhead.
+// usesOfAhead counts the calls to UseAhead.
 var usesOfAhead atomic.Int64
 
 func aheadNow() ahead {

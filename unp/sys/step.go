@@ -33,7 +33,7 @@ type step struct {
 // An ahead tells whether what main has read ahead is the same at two steps.
 type ahead struct {
 	bytes int   // 0 if there is nothing
-	uses  int64 // how many calls of UseAhead there had been
+	uses  int64 // how many calls to UseAhead there had been
 }
 
 // outcome returns what the call of a step has returned.
