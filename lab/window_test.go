@@ -178,6 +178,10 @@ func TestWindows(t *testing.T) {
 	first.answers(controlBackslash, regexp.QuoteMeta(prompt))
 	first.answers("echo status $?\n", `^status 131$`)
 
+	// Each window has the hosts that it has booted, and each of these has lo.
+	third.answers("on server true\n", `^on: this window has booted no host server$`)
+	first.answers("boot server; on server ip -br addr show lo\n", `^lo .* 127\.0\.0\.1/8 `)
+
 	// The host ends with its first shell, and so do the others.
 	dir := first.answers("pwd\n", `^(/.*)$`)
 	first.types("exit\n")

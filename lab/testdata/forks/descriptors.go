@@ -359,6 +359,24 @@ var _ = register("log file", prints{Stderr: "in the child\n", Status: 13}, func(
 	os.Exit(len(b))
 })
 
+var _ = register("owner", prints{Stdout: "true true, in the child true true\n"}, func() { // of a descriptor: a process, and a group
+	p := make([]int, 2)
+	sys.Pipe(p)
+	owner := func(set int) int {
+		sys.FcntlInt(uintptr(p[0]), unix.F_SETOWN, set)
+		got, err := sys.FcntlInt(uintptr(p[0]), unix.F_GETOWN, 0)
+		if err != nil {
+			fmt.Println(err)
+		}
+		return got
+	}
+	group := unix.Getpgrp()
+	process := sys.Getpid()
+	isProcess, isGroup := owner(process) == process, owner(-group) == -group
+	fmt.Print(isProcess, " ", isGroup)
+	inChild(func() { fmt.Println(", in the child", isProcess, isGroup) })
+})
+
 var _ = register("descriptors of others", prints{Stdout: "1\n"}, func() { // that a goroutine executes while main forks: none of Fork's
 	seen := map[string]bool{}
 	execute := func() {
