@@ -11,15 +11,23 @@ import "reflect"
 //
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno, an
 // array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or structs,
-// of up to 256 KB. With anything else Once prints a message and exits. f may call anything in
-// this package except Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either. If
-// f reads with unp.Readline or unp.Fgets, nothing that they have read ahead may be left, neither
-// before nor afterward. The child does not get what f stores in main's variables. If f panics,
-// the child's Once panics with the value's text, a string; a deferred function that recovers
-// must return before main calls this package again.
+// of up to 256 KB; a slice loses its spare capacity. With anything else Once prints a message
+// and exits. f may call anything in this package except Fork, Keep, Sigaction and Chdir, so it
+// may not call unp.Signal either. If f reads with unp.Readline or unp.Fgets, nothing that they
+// have read ahead may be left, neither before nor afterward. The child does not get what f
+// stores in main's variables. If f panics, the child's Once panics with the value's text, a
+// string; a deferred function that recovers must return before main calls this package again.
 func Once[T any](f func() T) (v T) {
 	once("Once", func() { v = f() }, &v)
+	clip(reflect.ValueOf(&v).Elem())
 	return v
+}
+
+// clip takes a slice's spare capacity away, because in a child it has none.
+func clip(v reflect.Value) {
+	if v.Kind() == reflect.Slice {
+		v.SetCap(v.Len())
+	}
 }
 
 // OnceFunc is [Once] for a function without a result.

@@ -28,6 +28,12 @@ var _ = register("once", prints{Test: "FuzzForkState"}, func() { // a path with 
 	}
 })
 
+var _ = register("spare capacity", prints{Stdout: "4 4, in the child 4 4\n"}, func() { // a slice loses it in Once
+	b := sys.Once(func() []byte { return make([]byte, 4, 100) })
+	fmt.Print(len(b), " ", cap(b))
+	inChild(func() { fmt.Println(", in the child", len(b), cap(b)) })
+})
+
 var _ = register("once before accept", prints{Clients: []client{{"", "1\n"}, {"", "2\n"}, {"", "3\n"}}, Status: terminated}, func() {
 	clients := 0
 	listenfd := listen(unp.SERV_PORT)
