@@ -358,7 +358,7 @@ func TestFewDescriptors(t *testing.T) {
 
 // A program that runs with the privileges of another user believes nothing that its
 // environment says, and does not fork. One that has given up privileges has no child that
-// takes them again.
+// takes them again. One that its user may execute, but not read, forks.
 func TestPrivileges(t *testing.T) {
 	if os.Getuid() != 0 {
 		skip(t, "it runs a program with the privileges of another user", "only root can make one")
@@ -420,6 +420,9 @@ func TestPrivileges(t *testing.T) {
 
 	install(0o700)
 	run("program that may not be executed again", false).endsAsListed()
+	install(0o711)
+	run("program that may not be read", true, "SETTING=first").endsAsListed()
+	run("environment cleared", true).endsAsListed()
 	install(0o755)
 	run("directory that cannot be reached", false).endsAsListed()
 	run("directory that cannot be searched", false).endsAsListed()

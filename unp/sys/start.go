@@ -3,12 +3,15 @@
 package sys
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -47,8 +50,9 @@ func init() {
 	findProgram(getauxval(atPhdr), getauxval(atPhnum))
 	environ = os.Environ()
 	text := handedOver(environ)
+	var err error
 	if text == "" { // it is the first process, or a package that was initialized before has cleared the environment
-		environ, _ = executedWith("environ")
+		environ, err = executedWith("environ")
 		text = handedOver(environ)
 	}
 	environ = withoutForkVars(environ)
@@ -60,7 +64,7 @@ func init() {
 		noFork = errPrivileged
 	case text == "":
 		becomeFirst()
-		noFork = sameProgram()
+		noFork = cmp.Or(err, sameProgram())
 	default:
 		becomeChild(text)
 	}
@@ -94,11 +98,34 @@ func noteArguments() (err error) {
 // proc(5). The packages that were initialized before this one may have changed both.
 func executedWith(file string) ([]string, error) {
 	content, err := readFile("/proc/self/" + file)
+	if err == unix.EACCES { // the user may execute the program, but not read it
+		content, err = environInMemory()
+	}
 	if err != nil {
 		return nil, err
 	}
 	list := strings.Split(string(content), "\x00")
 	return list[:len(list)-1], nil // each string ends with a NUL
+}
+
+// environInMemory returns what /proc/self/environ would have: /proc/self/stat says where that is.
+func environInMemory() ([]byte, error) {
+	const thirdField, envStart, envEnd = 3, 50, 51 // see proc(5)
+	stat, err := readFile("/proc/self/stat")
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) <= envEnd-thirdField {
+		return nil, unix.EACCES
+	}
+	begin, _ := strconv.ParseUint(fields[envStart-thirdField], 10, 64)
+	end, _ := strconv.ParseUint(fields[envEnd-thirdField], 10, 64)
+	if begin == 0 || begin > end {
+		return nil, unix.EACCES
+	}
+	first := *(**byte)(unsafe.Pointer(&begin)) // vet accepts no (*byte)(begin)
+	return bytes.Clone(unsafe.Slice(first, end-begin)), nil
 }
 
 func becomeFirst() {
@@ -132,7 +159,10 @@ func becomeChild(text string) {
 	}
 	inherited = h
 	if h.environment != nil { // somebody has changed it
-		environ, _ = executedWith("environ")
+		environ, err = executedWith("environ")
+		if err != nil {
+			Fatal("fork error: the child cannot find the environment with which it was executed: %v", err)
+		}
 		environ = withoutForkVars(environ)
 		changedEarly = !slices.Equal(os.Environ(), environ)
 	}

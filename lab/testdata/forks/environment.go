@@ -45,6 +45,12 @@ func inThreeGenerations(show func()) {
 	show()
 }
 
+var _ = register("program that may not be read", prints{Stdout: strings.Repeat("first second\n", 3), Test: "TestPrivileges"}, func() {
+	found := os.Getenv("SETTING")
+	os.Setenv("SETTING", "second")
+	inThreeGenerations(func() { fmt.Println(found, os.Getenv("SETTING")) })
+})
+
 var _ = register("found early", prints{
 	Under:  []string{"bash", "-c", `echo in the file > file; SETTING=first exec "$@"`, "bash"},
 	Args:   []string{"-v", "argument"},
