@@ -28,6 +28,7 @@ type call struct {
 	data    []byte // these, if it has stored nothing else
 	reads   bool   // it is one of those of which the path keeps only so many, see maxReads
 	skips   bool   // it is made through skipped
+	success int    // what skipped returns if the call has succeeded
 	begins  bool   // a round may begin with it nevertheless
 	stores  bool   // it has stored what the child needs, so it is replayed even if it succeeds
 }
@@ -154,10 +155,11 @@ func (c *call) filling(buf []byte, do func() (int, error), out ...any) (int, err
 
 // skipped makes a call from which main needs nothing but its success. If the call succeeds,
 // skipped returns success, and as a rule the path does not need the call. If it fails or stores,
-// if one at the same place has done so lately, or if a handler may have changed a kept variable
-// since the last step, the call is replayed.
+// if the path has one at the same place that did, or if a handler may have changed a kept
+// variable since the last step, the call is replayed.
 func (c *call) skipped(success int, do func() (int, error), out ...any) (int, error) {
 	c.skips = true
+	c.success = success
 	at := here()
 	retracing := path.retracing.Load()
 	switch {
@@ -166,9 +168,8 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	case at == nowhere:
 		return do()
 	case retracing && c.isAhead(at):
-		result, err := c.retraced(at, out)
-		noteFailed(at, err != nil || result != success || len(out) > 0)
-		return result, err
+		c.stores = len(out) > 0
+		return c.retraced(at, out)
 	case retracing:
 		c.skip(at)
 		return success, nil
@@ -180,13 +181,11 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	if inside { // Once is a step itself
 		return result, err
 	}
-	needed := err != nil || result != success || c.stores
-	if needed || hasFailed(at) || handlersMayHaveChangedKept() {
+	if c.isNeeded(result, err) || path.needed[at] || handlersMayHaveChangedKept() {
 		c.record(at, result, err, out)
 	} else {
 		path.skipped++
 	}
-	noteFailed(at, needed)
 	return result, err
 }
 
@@ -218,26 +217,6 @@ func (c *call) repeatsLast(at place) bool {
 	return last != nil && last.at == at && last.call == c.String()
 }
 
-// noteFailed notes whether the last call at a place has failed or stored something. If so, the
-// path needs the next ones, even if they succeed, until a whole round has passed: otherwise a
-// child might take an earlier round's results for those of its own.
-func noteFailed(at place, failed bool) {
-	switch {
-	case failed && path.failed == nil:
-		path.failed = map[place]int{at: path.passed}
-	case failed:
-		path.failed[at] = path.passed
-	case !hasFailed(at):
-		delete(path.failed, at)
-	}
-}
-
-// hasFailed tells whether a call at a place has failed or stored something lately.
-func hasFailed(at place) bool {
-	passed, found := path.failed[at]
-	return found && path.passed < passed+twoRounds
-}
-
 // skip passes over a call in a child that retraces main. If the child makes far more such calls
 // than its parent, it is in a loop that its parent has left.
 func (c *call) skip(at place) {
@@ -246,6 +225,11 @@ func (c *call) skip(at place) {
 	if len(path.ahead) > 0 && path.skipped > path.ahead[0].after+farMore {
 		c.fatalDiffers(at, path.ahead[0].line, path.ahead[0].call)
 	}
+}
+
+// isNeeded tells whether a call that is made through skipped has failed or stored something.
+func (c *call) isNeeded(result int, err error) bool {
+	return c.skips && (err != nil || result != c.success || c.stores)
 }
 
 // handlersMayHaveChangedKept tells whether there are kept variables and a handler has returned
@@ -280,11 +264,11 @@ func (c *call) foundInput(result int, err error) bool {
 func (c *call) describe(s *step, err error) {
 	s.accepts = c.accepted(err)
 	s.skips = c.skips && !c.begins
+	s.needed = c.isNeeded(s.result, err)
 	s.reads = c.reads
 	s.idle = c.waitedInVain(s.result, err)
 	s.found = c.foundInput(s.result, err)
 	s.ahead = aheadNow()
-	pass(s)
 }
 
 // record adds the call to the path.
@@ -397,6 +381,7 @@ func (c *call) retraced(at place, out []any) (int, error) {
 	path.Lock()
 	path.taken = append(path.taken, s)
 	noteOpener(s)
+	noteNeeded(s)
 	path.Unlock()
 	text := ""
 	if failed == errPanicked {

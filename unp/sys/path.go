@@ -26,17 +26,16 @@ const (
 var path struct {
 	sync.Mutex  // a handler may close a descriptor
 	taken       []*step
-	ahead       []*step       // in a child whose main has not reached its Fork: the steps up to there
-	retracing   atomic.Bool   // this is such a child
-	skipped     int64         // how many calls main has made through skipped since the last step
-	failed      map[place]int // where such a call has failed or stored something: what passed was then
-	passed      int           // how many reads there have been, and accepts, each of which counts for many
-	opener      map[int]*step // the step that has opened a descriptor
-	opening     []int         // the descriptors that main has opened inside Once
-	aheadOfOnce int           // how many bytes main had read but not used when it called Once
-	size        int           // how many bytes of memory the steps take, at most
-	tooLong     bool          // it was beyond its bound, and there can be no Fork anymore
-	due         int           // how many steps there may be before finished rounds are forgotten
+	ahead       []*step        // in a child whose main has not reached its Fork: the steps up to there
+	retracing   atomic.Bool    // this is such a child
+	skipped     int64          // how many calls main has made through skipped since the last step
+	needed      map[place]bool // where the path has needed steps, see step.needed
+	opener      map[int]*step  // the step that has opened a descriptor
+	opening     []int          // the descriptors that main has opened inside Once
+	aheadOfOnce int            // how many bytes main had read but not used when it called Once
+	size        int            // how many bytes of memory the steps take, at most
+	tooLong     bool           // it was beyond its bound, and there can be no Fork anymore
+	due         int            // how many steps there may be before finished rounds are forgotten
 
 	handlersReturned uint32 // how many there were at the last step
 
@@ -64,6 +63,7 @@ func appendStep(s *step) {
 	path.size += s.size(lastKept())
 	path.taken = append(path.taken, s)
 	noteOpener(s)
+	noteNeeded(s)
 	if len(path.taken) >= path.due {
 		forgetRounds()
 	}
@@ -115,20 +115,6 @@ func cut() {
 	for _, s := range path.taken[first : len(path.taken)-1] {
 		s.cut = true
 		s.values, s.data, s.kept = "", nil, nil
-	}
-}
-
-// twoRounds is by how much path.passed grows from one accept to the next but one. If main does not
-// accept, as many reads stand for that.
-const twoRounds = maxReads
-
-// pass notes that main has come to an accept or a read.
-func pass(s *step) {
-	switch {
-	case s.accepts:
-		path.passed += twoRounds / 2
-	case s.reads:
-		path.passed++
 	}
 }
 
@@ -258,6 +244,21 @@ func aheadNow() ahead {
 	return ahead{bytes, usesOfAhead.Load()}
 }
 
+// noteNeeded notes where the path has a needed step. As long as it has one there, it needs all the
+// later calls at the same place, even if they succeed: otherwise a child might take an earlier
+// result for theirs.
+func noteNeeded(steps ...*step) {
+	for _, s := range steps {
+		switch {
+		case !s.needed:
+		case path.needed == nil:
+			path.needed = map[place]bool{s.at: true}
+		default:
+			path.needed[s.at] = true
+		}
+	}
+}
+
 // forgetDescriptor notes that a descriptor is closed, or that its number is about to get
 // another file.
 func forgetDescriptor(fd int) {
@@ -280,6 +281,8 @@ func forgetDescriptor(fd int) {
 // grow with the number of clients.
 func forgetRounds() {
 	path.taken = withoutFinishedRounds(path.taken)
+	path.needed = nil
+	noteNeeded(path.taken...)
 	path.due = 2*len(path.taken) + 64
 	if len(stacks) > path.due {
 		onPath := map[place]bool{}

@@ -20,6 +20,7 @@ type step struct {
 
 	accepts bool  // it waits for a client: a server's loop has one in each round
 	skips   bool  // such a call often has no step, so no round is known by it
+	needed  bool  // it is such a call, and has failed or stored something
 	reads   bool  // it counts against the bound of what main reads on its way
 	bytes   int   // how many it has read
 	idle    bool  // it waited for input, and there was none

@@ -331,6 +331,36 @@ var _ = register("short write", prints{Stdout: "true true\n"}, func() { // to a 
 	sys.Wait(nil)
 })
 
+var _ = register("write fails before two accepts", prints{
+	Clients: []client{{"", ""}, {"e", "white\n"}, {"", ""}, {"", "black\n"}, {"", ""}, {"", "black\n"}},
+	Status:  terminated,
+}, func() { // in the first round, until its second client has asked main to empty the pipe
+	var p [2]int
+	sys.Pipe(p[:])
+	unix.SetNonblock(p[0], true)
+	unix.SetNonblock(p[1], true)
+	much := make([]byte, 1<<20)
+	sys.OnceFunc(func() { unix.Write(p[1], much) })
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		color := "black"
+		_, err := sys.Write(p[1], []byte("x"))
+		if err != nil {
+			color = "white"
+		}
+		unp.Close(accept(listenfd))
+		second := accept(listenfd)
+		n, _ := sys.Read(second, make([]byte, 1))
+		if n == 1 {
+			unix.Read(p[0], much)
+		}
+		if unp.Fork() == 0 {
+			say(second, color)
+		}
+		unp.Close(second)
+	}
+})
+
 var _ = register("greeting fails", prints{
 	Clients: []client{{"", "greeting\nchild\n"}, {"", "greeting\nchild\n"}},
 	Status:  terminated,
