@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp/sys"
@@ -14,32 +15,37 @@ import (
 var readBufs sync.Map // from descriptor to *bufio.Reader
 
 // readCnts holds how many bytes each of these buffers, and each stream of Fgets, held when
-// Readline or Fgets last returned, if there were any.
-var readCnts sync.Map // from descriptor, or *bufio.Reader of Fgets, to int
+// Readline or Fgets last returned, if there were any. changes counts how often that has changed.
+var (
+	readCnts sync.Map // from descriptor, or *bufio.Reader of Fgets, to int
+	changes  atomic.Int64
+)
 
 func noteAhead(from any, readCnt int) {
-	if readCnt == 0 {
-		readCnts.Delete(from)
-	} else {
+	_, had := readCnts.LoadAndDelete(from)
+	if readCnt > 0 {
 		readCnts.Store(from, readCnt)
+	}
+	if had || readCnt > 0 {
+		changes.Add(1)
 	}
 }
 
 func init() {
 	sys.AtClose(func(fd int) {
 		readBufs.Delete(fd)
-		readCnts.Delete(fd)
+		noteAhead(fd, 0)
 	})
-	sys.ReadAhead(buffered)
+	sys.ReadAhead(readAhead)
 }
 
-// buffered returns how many bytes all the buffers hold together.
-func buffered() (bytes int) {
+// readAhead returns how many bytes all the buffers hold together, and how often that has changed.
+func readAhead() (bytes, changed int) {
 	readCnts.Range(func(_, readCnt any) bool {
 		bytes += readCnt.(int)
 		return true
 	})
-	return bytes
+	return bytes, int(changes.Load())
 }
 
 // A myRead fills the buffer of a descriptor.

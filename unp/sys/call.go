@@ -193,7 +193,6 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 // begin with that, and not with a call. It gets a line on the path, unless the previous line
 // already records such a use at the same place.
 func UseAhead() {
-	defer usesOfAhead.Add(1)
 	at := here()
 	c := briefly("UseAhead")
 	c.skips = true
@@ -268,7 +267,7 @@ func (c *call) describe(s *step, err error) {
 	s.reads = c.reads
 	s.idle = c.waitedInVain(s.result, err)
 	s.found = c.foundInput(s.result, err)
-	s.ahead = aheadNow()
+	s.ahead = readAhead()
 }
 
 // record adds the call to the path.

@@ -38,12 +38,12 @@ func OnceFunc(f func()) {
 func once(name string, do func(), out ...any) {
 	outermost := onMain() && !insideOnce()
 	briefly(name).replayed(func() (int, error) {
-		before := readAhead()
+		before := readAhead().bytes
 		if outermost {
 			path.aheadOfOnce = before
 		}
 		do()
-		if onMain() && readAhead() > before {
+		if onMain() && readAhead().bytes > before {
 			Fatal("fork error: main has read ahead inside %s, and a child would not find the rest; outside it, a child gets what main has read", name)
 		}
 		return 0, nil

@@ -216,32 +216,26 @@ var atClose []func(fd int)
 func AtClose(f func(fd int)) { atClose = append(atClose, f) }
 
 // readAheads are the functions that ReadAhead was given.
-var readAheads []func() int
+var readAheads []func() (bytes, changes int)
 
 // ReadAhead, called before main begins, registers f, which returns how many bytes main has read
-// ahead and not yet used. This package calls f before and after the function that Once calls,
-// and whenever a call of main's gets a line on the path: a round of a server's loop is forgotten
-// only if main had used all that it had read in it. f must allow several goroutines to call it
-// at the same time.
-func ReadAhead(f func() int) { readAheads = append(readAheads, f) }
+// ahead and not yet used, and a count of all changes to that. This package calls f before and
+// after the function that Once calls, and whenever a call of main's gets a line on the path: a
+// round of a server's loop is forgotten only if main had used all that it had read in it. f must
+// allow several goroutines to call it at the same time.
+func ReadAhead(f func() (bytes, changes int)) { readAheads = append(readAheads, f) }
 
-// readAhead returns how many bytes main has read but not used.
-func readAhead() (bytes int) {
+// readAhead returns what main has read but not used.
+func readAhead() (sum ahead) {
 	for _, f := range readAheads {
-		bytes += f()
+		bytes, changes := f()
+		sum.bytes += bytes
+		sum.changes += changes
 	}
-	return bytes
-}
-
-// usesOfAhead counts the calls to UseAhead.
-var usesOfAhead atomic.Int64
-
-func aheadNow() ahead {
-	bytes := readAhead()
-	if bytes == 0 {
+	if sum.bytes == 0 {
 		return ahead{}
 	}
-	return ahead{bytes, usesOfAhead.Load()}
+	return sum
 }
 
 // noteNeeded notes where the path has a needed step. As long as it has one there, it needs all the

@@ -31,11 +31,9 @@ type step struct {
 	stays   bool  // for withoutRounds
 }
 
-// An ahead tells whether what main has read ahead is the same at two steps.
-type ahead struct {
-	bytes int   // 0 if there is nothing
-	uses  int64 // how many calls to UseAhead there had been
-}
+// An ahead is what main has read but not used. It is the same at two steps if there is nothing at
+// either, or if it has not changed in the meantime.
+type ahead struct{ bytes, changes int }
 
 // outcome returns what the call of a step has returned.
 func (s *step) outcome() (int, error) {

@@ -669,3 +669,33 @@ var _ = register("commands ahead, with connections", prints{
 		unp.Close(client)
 	}
 })
+
+var _ = register("as much ahead of another", prints{Stdout: "control 2\n"}, func() { // in round 3, which reads no line of its client
+	var line []byte
+	sa := sys.SockaddrIn{Family: unix.AF_INET, Port: sys.Htons(unp.SERV_PORT), Addr: sys.Htonl(0x7f000001)}
+	control, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	unp.Writen(control[1], []byte("control 1\ncontrol 2\n"))
+	listenfd := listen(unp.SERV_PORT)
+	previous := -1
+	for round := 1; round <= 5; round++ {
+		sys.Keep(&round, &previous)
+		client := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+		unp.Connect(client, &sa, sys.Sizeof(sa))
+		unp.Writen(client, []byte("request 1\nrequest 2\n"))
+		unp.Close(client)
+		connfd := accept(listenfd)
+		from := connfd
+		if round == 3 {
+			from = control[0]
+		}
+		unp.Readline(from, &line, unp.MAXLINE)
+		if previous >= 0 {
+			unp.Close(previous)
+		}
+		previous = connfd
+	}
+	inChild(func() {
+		unp.Readline(control[0], &line, unp.MAXLINE)
+		fmt.Printf("%s", line)
+	})
+})
