@@ -14,10 +14,10 @@ import (
 // of two connections. Here each descriptor has a buffer of its own.
 var readBufs sync.Map // from descriptor to *bufio.Reader
 
-// readCnts holds how many bytes each of these buffers, and each stream of Fgets, held when
-// Readline or Fgets last returned, if there were any. changes counts how often that has changed.
+// readCnts holds how many bytes each of these buffers, and Stdin, held when Readline or Fgets last
+// returned, if there were any. changes counts how often that has changed.
 var (
-	readCnts sync.Map // from descriptor, or *bufio.Reader of Fgets, to int
+	readCnts sync.Map // from descriptor, or Stdin, to int
 	changes  atomic.Int64
 )
 
@@ -64,9 +64,6 @@ again:
 
 func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 	*ptr = (*ptr)[:0]
-	if rl.Buffered() > 0 {
-		sys.UseAhead()
-	}
 	for n := 1; n < maxlen; n++ {
 		if c, err := rl.ReadByte(); err == nil {
 			*ptr = append(*ptr, c)
@@ -93,6 +90,7 @@ func Readline(fd int, ptr *[]byte, maxlen int) int {
 		buf, _ = readBufs.LoadOrStore(fd, bufio.NewReaderSize(myRead(fd), MAXLINE))
 	}
 	rl := buf.(*bufio.Reader)
+	sys.UseAhead(rl.Buffered() > 0)
 	if err := readline(rl, ptr, maxlen); err != nil {
 		ErrSys(err, "readline error")
 	}

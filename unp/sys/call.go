@@ -189,10 +189,15 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	return result, err
 }
 
-// UseAhead notes that main is about to use what it has read ahead: a round of a server's loop may
-// begin with that, and not with a call. It gets a line on the path, unless the previous line
-// already records such a use at the same place.
-func UseAhead() {
+// UseAhead notes that main is about to use what it has read ahead, if it has read anything: a round
+// of a server's loop may begin with that, and not with a call. It gets a line on the path, unless
+// the previous line already records such a use at the same place. UseAhead returns has, or, in a
+// child on its way, what it returned in the parent.
+func UseAhead(has bool) bool {
+	retracing := path.retracing.Load()
+	if !has && !retracing {
+		return false
+	}
 	at := here()
 	c := briefly("UseAhead")
 	c.skips = true
@@ -201,13 +206,13 @@ func UseAhead() {
 	case at == nowhere || insideOnce() && path.aheadOfOnce == 0:
 	case insideOnce():
 		Fatal("fork error: main uses inside Once what it had read ahead before, and a child would find that again")
-	case path.retracing.Load():
-		if c.isAhead(at) {
-			c.retraced(at, nil)
-		}
-	case !c.repeatsLast(at):
+	case retracing && c.isAhead(at):
+		c.retraced(at, nil)
+		return true
+	case !retracing && !c.repeatsLast(at):
 		c.record(at, 0, nil, nil)
 	}
+	return has
 }
 
 // repeatsLast tells whether the last step is this call.

@@ -115,7 +115,7 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 	for head < end {
 		endOfRound := r.endOfRound(head, end)
 		round := r.steps[head:endOfRound]
-		if endOfRound < end && r.steps[endOfRound].ahead == round[0].ahead && !mustStay(round) {
+		if endOfRound < end && r.steps[endOfRound].ahead == round[0].ahead && !mustStay(round) && !r.reachesIntoNext(head, endOfRound, end) {
 			r.steps[endOfRound].after = round[0].after // it follows the step that round[0] has followed
 		} else {
 			within := r.beginning(head, endOfRound)
@@ -124,6 +124,16 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 		}
 		head = endOfRound
 	}
+}
+
+// reachesIntoNext tells whether a round may have steps of the next one, and the next one is not
+// finished. A round is known by its first call that always has a step, so what precedes that call
+// in the loop's body is among the previous round's steps.
+func (r *rounds) reachesIntoNext(head, endOfRound, end int) bool {
+	round := r.steps[head:endOfRound]
+	begins := r.heedsKeep && round[0].isKeep()
+	skips := slices.ContainsFunc(round, func(s *step) bool { return s.skips })
+	return !begins && skips && r.endOfRound(endOfRound, end) == end
 }
 
 // isWhole tells whether only Keep begins a round within this one. The parameter outer tells the

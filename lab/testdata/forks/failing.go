@@ -361,6 +361,64 @@ var _ = register("write fails before two accepts", prints{
 	}
 })
 
+var _ = register("write fails at the first of two turns", prints{
+	Clients: []client{{"", "[true true]\n"}, {"", "[true true]\n"}, {"f", "[true true]\n"}, {"", "[false true]\n"}, {"", "[true true]\n"}, {"", "[true true]\n"}},
+	Status:  terminated,
+}, func() { // before calls that always have lines, in the round after the client who asks for it
+	var p [2]int
+	sys.Pipe(p[:])
+	unix.SetNonblock(p[0], true)
+	unix.SetNonblock(p[1], true)
+	much := make([]byte, 1<<20)
+	parent := sys.Getpid()
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		var written [2]bool
+		for i := range written {
+			_, err := sys.Write(p[1], []byte("x"))
+			written[i] = err == nil
+			sys.Time(nil)
+			if unix.Getpid() == parent {
+				unix.Read(p[0], much)
+			}
+		}
+		connfd := accept(listenfd)
+		n, _ := sys.Read(connfd, make([]byte, 1))
+		if n == 1 && unix.Getpid() == parent {
+			unix.Write(p[1], much)
+		}
+		if unp.Fork() == 0 {
+			say(connfd, written)
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("write fails after much has been read", prints{
+	Clients: []client{{"", "written: true\n"}, {strings.Repeat("u", upload), "no child\n"}, {"", "no child\n"}, {"", "written: false\n"}},
+	Status:  terminated,
+}, func() { // to a pipe that is full from the second round on
+	var p [2]int
+	sys.Pipe(p[:])
+	unix.SetNonblock(p[1], true)
+	sys.OnceFunc(func() { unix.Write(p[1], make([]byte, (64-1)<<10)) })
+	buf := make([]byte, 1<<10)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		_, err := sys.Write(p[1], make([]byte, 1<<10))
+		connfd := accept(listenfd)
+		readAll(connfd, buf)
+		pid, _ := sys.Fork()
+		switch pid {
+		case 0:
+			say(connfd, "written:", err == nil)
+		case -1:
+			sys.Write(connfd, []byte("no child\n"))
+		}
+		unp.Close(connfd)
+	}
+})
+
 var _ = register("greeting fails", prints{
 	Clients: []client{{"", "greeting\nchild\n"}, {"", "greeting\nchild\n"}},
 	Status:  terminated,
