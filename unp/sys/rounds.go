@@ -99,13 +99,13 @@ func newRounds(steps []*step, ends func(s *step) bool) *rounds {
 
 // shorten appends to stay the steps from begin to end, without the finished rounds of the
 // outermost loop there and, in each round that stays, without those of the inner loops. If
-// onlyKeep is set, a round begins with Keep.
+// onlyKeep is set, only rounds that begin with Keep are deleted.
 func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 	isHead := func(i int) bool {
 		if r.heedsKeep && r.steps[i].isKeep() {
 			return true
 		}
-		return !onlyKeep && r.next[i] < end && !r.steps[i].skips
+		return r.next[i] < end && !r.steps[i].skips
 	}
 	head := begin
 	for head < end && !isHead(head) {
@@ -114,16 +114,23 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 	r.stay = append(r.stay, r.steps[begin:head]...)
 	for head < end {
 		endOfRound := r.endOfRound(head, end)
-		round := r.steps[head:endOfRound]
-		if endOfRound < end && r.steps[endOfRound].ahead == round[0].ahead && !mustStay(round) && !r.reachesIntoNext(head, endOfRound, end) {
-			r.steps[endOfRound].after = round[0].after // it follows the step that round[0] has followed
+		if r.isFinished(head, endOfRound, end) && (!onlyKeep || r.steps[head].isKeep()) {
+			r.steps[endOfRound].after = r.steps[head].after // it follows the step that the head has followed
 		} else {
 			within := r.beginning(head, endOfRound)
 			r.stay = append(r.stay, r.steps[head:within]...)
-			r.shorten(within, endOfRound, r.heedsKeep && isWhole(round, onlyKeep))
+			r.shorten(within, endOfRound, r.heedsKeep && isWhole(r.steps[head:endOfRound], onlyKeep))
 		}
 		head = endOfRound
 	}
+}
+
+// isFinished tells whether a round can be forgotten.
+func (r *rounds) isFinished(head, endOfRound, end int) bool {
+	if endOfRound == end || r.steps[endOfRound].ahead != r.steps[head].ahead {
+		return false
+	}
+	return !mustStay(r.steps[head:endOfRound]) && !r.reachesIntoNext(head, endOfRound, end)
 }
 
 // reachesIntoNext tells whether a round may have steps of the next one, and the next one is not
