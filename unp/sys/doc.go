@@ -36,8 +36,9 @@
 //   - [Sigaction] and [Chdir] do their work again, and return what they returned in the parent:
 //     exec has reset the handlers, and the child starts with the arguments and the environment
 //     of the first process, and in the directory in which this package found that process, so
-//     that it finds the same files. At its Fork the child gets the dispositions, the environment
-//     and the directory that its parent has there;
+//     that it finds the same files (unless main has left it, and it has since been renamed,
+//     replaced or removed, or main has called chroot). At its Fork the child gets the
+//     dispositions, the environment and the directory that its parent has there;
 //   - everything that main does without this package happens again: packages are initialized,
 //     files are opened with os.Open, and goroutines are started. [Once] is for what must
 //     happen only once, and for what would have a different result the second time, such as
@@ -107,14 +108,15 @@
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an
 //     address, before Fork. When main has read more than 64 KB, or in more than 1,000 calls, or
 //     the path has no room left, it also applies to any loop's rounds that found no input.
-//   - A round is known by its calls that have lines. If a call that has none, such as Unlink or
-//     Write, decides which calls follow it in the loop's body, or if a loop within the body
-//     calls Accept, call Keep first in the body, if need be without variables. A round that
-//     begins with Keep is forgotten as a whole, as long as it gets at most 100 clients, or
-//     datagrams from Recvfrom with an address, and calls these functions at most 1,000 times;
-//     only inner rounds that begin with Keep, too, or that found no input may be forgotten
-//     before. If the end of a round sets a variable for the next one, as in for c := accept(); c
-//     >= 0; c = accept(), give that variable to Keep.
+//   - A round is known by its calls that have lines. Call Keep first in the body, if need be
+//     without variables, if a call that has none, such as Unlink or Write, decides which calls
+//     follow it there; if a loop within the body calls Accept; or if main calls Keep elsewhere,
+//     before the loop or in a loop within the body. A round that begins with Keep is forgotten
+//     as a whole, as long as it gets at most 100 clients, or datagrams from Recvfrom with an
+//     address, and calls these functions at most 1,000 times; only inner rounds that begin with
+//     Keep, too, or that found no input may be forgotten before. Nor is a loop that begins after
+//     the last call to Keep forgotten sooner. If the end of a round sets a variable for the next
+//     one, as in for c := accept(); c >= 0; c = accept(), give that variable to Keep.
 //   - A slice that was given to Keep may have memory and a capacity of its own in the child: a
 //     pointer to one of its elements, or another slice of them, then has the child's own values.
 //     For an array this is not so. The hidden counter of a range loop cannot be given to Keep:
@@ -130,7 +132,8 @@
 //   - Anonymous memory that main has mapped is not shared with the child, even if it is
 //     MAP_SHARED. A file that main has mapped is mapped again on the way, and what main has
 //     written there is written again. Of what main has set with prctl(2), the child has only
-//     what exec keeps; its name is the one with which the first process was started.
+//     what exec keeps; its name is the one with which the first process was started. It has no
+//     file that main has given to debug.SetCrashOutput.
 //   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
 //   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2, which
 //     are no longer close-on-exec there. Calls of this package drop SOCK_CLOEXEC and O_CLOEXEC,
@@ -143,10 +146,11 @@
 //     O_NONBLOCK or, sometimes, after a garbage collection, and raises the soft limit on
 //     descriptors to the hard one. Each child raises it again.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
-//     may give back capabilities that the parent has dropped, and copies the effective user ID
-//     to the saved one. Fork fails in a program that was started with the privileges of another
-//     user (set-user-ID, for example) or has them when it calls Fork, because its child could
-//     not trust its environment.
+//     may give back capabilities that the parent has dropped, takes those that a process of an
+//     ordinary user has kept, unless they are ambient, and copies the effective user ID to the
+//     saved one. Fork fails in a program that was started with the privileges of another user
+//     (set-user-ID, for example) or has them when it calls Fork, because its child could not
+//     trust its environment.
 //   - Do not close all descriptors in a loop, as daemons do: if the runtime's own are among them,
 //     the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime may use descriptor 3, or 3 and 4, for itself, unless

@@ -35,8 +35,8 @@ import (
 // a call other than the next one on the path, the child prints a message that names both, and
 // exits. Fork costs about as much as executing a Go program. It needs /proc, /dev/null and two
 // free descriptors besides 0, 1 and 2, or four if it waits for the child (see Signals sent to a
-// new child). If only two are free and main has changed its directory, what main prints on its
-// way appears again.
+// new child); one must have been free when the program started. If only two are free and main
+// has changed its directory, what main prints on its way appears again.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()

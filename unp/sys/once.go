@@ -13,10 +13,11 @@ import "reflect"
 // array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or structs,
 // of up to 256 KB; a slice loses its spare capacity. With anything else Once prints a message
 // and exits. f may call anything in this package except Fork, Keep, Sigaction and Chdir, so it
-// may not call unp.Signal either. If f reads with unp.Readline or unp.Fgets, nothing that they
-// have read ahead may be left, neither before nor afterward. The child does not get what f
-// stores in main's variables. If f panics, the child's Once panics with the value's text, a
-// string; a deferred function that recovers must return before main calls this package again.
+// may not call unp.Signal either. If f, or a handler or goroutine in the meantime, reads with
+// unp.Readline or unp.Fgets, nothing that they have read ahead may be left, neither before nor
+// afterward. The child does not get what f stores in main's variables. If f panics, the child's
+// Once panics with the value's text, a string; a deferred function that recovers must return
+// before main calls this package again.
 func Once[T any](f func() T) (v T) {
 	once("Once", func() { v = f() }, &v)
 	clip(reflect.ValueOf(&v).Elem())
@@ -44,7 +45,7 @@ func once(name string, do func(), out ...any) {
 		}
 		do()
 		if onMain() && readAhead().bytes > before {
-			Fatal("fork error: main has read ahead inside %s, and a child would not find the rest; outside it, a child gets what main has read", name)
+			Fatal("fork error: something was read ahead inside %s, and a child would not find the rest; outside it, a child gets what main has read", name)
 		}
 		return 0, nil
 	}, out...)

@@ -277,7 +277,7 @@ func forgetRounds() {
 	path.taken = withoutFinishedRounds(path.taken)
 	path.needed = nil
 	noteNeeded(path.taken...)
-	path.due = 2*len(path.taken) + 64
+	path.due = min(2*len(path.taken)+64, maxSteps)
 	if len(stacks) > path.due {
 		onPath := map[place]bool{}
 		for _, s := range path.taken {

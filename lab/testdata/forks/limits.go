@@ -287,6 +287,23 @@ var _ = register("more steps than any path", prints{Stdout: "argument list too l
 	}
 })
 
+var _ = register("more steps in finished rounds", prints{Stdout: "child\n"}, func() { // most of them in the first one
+	listenfd := listen(unp.SERV_PORT)
+	for round, calls := 1, 140_000; round <= 200; round, calls = round+1, 100 {
+		sys.Keep(&round, &calls)
+		client := connect(unp.SERV_PORT)
+		for range calls {
+			sys.Getppid()
+		}
+		connfd := accept(listenfd)
+		unp.Close(client)
+		unp.Close(connfd)
+		if round == 200 {
+			inChild(func() { fmt.Println("child") })
+		}
+	}
+})
+
 var _ = register("more bytes than any path", prints{
 	Clients: []client{{"", "served\n"}, {"x", "argument list too long\n"}, {"", "served\n"}},
 	Status:  terminated,

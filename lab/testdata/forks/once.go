@@ -208,7 +208,7 @@ var _ = register("read a line", prints{Stdin: "one\n", Stdout: "\"one\\n\" true\
 	inChild(func() { fmt.Printf("%q %v\n", line, end == nil) })
 })
 
-var _ = register("read ahead", prints{Stdin: "one\ntwo\n", Stderr: "fork error: main has read ahead inside Once, and a child would not find the rest; outside it, a child gets what main has read\n", Status: 1}, func() {
+var _ = register("read ahead", prints{Stdin: "one\ntwo\n", Stderr: "fork error: something was read ahead inside Once, and a child would not find the rest; outside it, a child gets what main has read\n", Status: 1}, func() {
 	// C: the child prints two
 	sys.Once(func() []byte { var line []byte; return unp.Fgets(&line, unp.MAXLINE, unp.Stdin) })
 	inChild(func() { var line []byte; fmt.Printf("%s", unp.Fgets(&line, unp.MAXLINE, unp.Stdin)) })

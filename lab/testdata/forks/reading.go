@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
@@ -650,15 +651,10 @@ var _ = register("commands ahead, with connections", prints{
 	Clients: []client{{"a\nb\nc\n", "child a\nchild b\nchild c\n"}},
 }, func() { // each command has an accept of its own, so that its round is forgotten
 	var line []byte
-	var sa sys.SockaddrIn
 	listenfd, datafd := listen(unp.SERV_PORT), listen(unp.SERV_PORT+1)
 	connfd := accept(listenfd)
 	for unp.Readline(connfd, &line, unp.MAXLINE) > 0 {
-		sa.Family = unix.AF_INET
-		sa.Port = sys.Htons(unp.SERV_PORT + 1)
-		sa.Addr = sys.Htonl(0x7f000001)
-		client := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		unp.Connect(client, &sa, sys.Sizeof(sa))
+		client := connect(unp.SERV_PORT + 1)
 		data := accept(datafd)
 		if unp.Fork() == 0 {
 			unp.Writen(connfd, fmt.Appendf(nil, "child %s", line))
@@ -672,15 +668,13 @@ var _ = register("commands ahead, with connections", prints{
 
 var _ = register("as much ahead of another", prints{Stdout: "control 2\n"}, func() { // in round 3, which reads no line of its client
 	var line []byte
-	sa := sys.SockaddrIn{Family: unix.AF_INET, Port: sys.Htons(unp.SERV_PORT), Addr: sys.Htonl(0x7f000001)}
 	control, _ := sys.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	unp.Writen(control[1], []byte("control 1\ncontrol 2\n"))
 	listenfd := listen(unp.SERV_PORT)
 	previous := -1
 	for round := 1; round <= 5; round++ {
 		sys.Keep(&round, &previous)
-		client := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		unp.Connect(client, &sa, sys.Sizeof(sa))
+		client := connect(unp.SERV_PORT)
 		unp.Writen(client, []byte("request 1\nrequest 2\n"))
 		unp.Close(client)
 		connfd := accept(listenfd)
@@ -697,5 +691,44 @@ var _ = register("as much ahead of another", prints{Stdout: "control 2\n"}, func
 	inChild(func() {
 		unp.Readline(control[0], &line, unp.MAXLINE)
 		fmt.Printf("%s", line)
+	})
+})
+
+var _ = register("end of Stdin in a long round", prints{
+	Clients: []client{{"", "child\n"}, {strings.Repeat("u", upload), "parent\n"}, {"", "child\n"}},
+	Stdin:   "first\n",
+	Status:  terminated,
+}, func() { // which is forgotten
+	var line []byte
+	buf := make([]byte, unp.MAXLINE)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		sys.Keep(&line)
+		unp.Fgets(&line, unp.MAXLINE, unp.Stdin)
+		connfd := accept(listenfd)
+		if readAll(connfd, buf) > 0 {
+			unp.Writen(connfd, []byte("parent\n"))
+		} else if unp.Fork() == 0 {
+			say(connfd, "child")
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("streams of its own", prints{Stdout: "true\n"}, func() { // what they have read ahead keeps no round on the path
+	var line []byte
+	listenfd := listen(unp.SERV_PORT)
+	for round := 0; round < 100; round++ {
+		sys.Keep(&round)
+		stream := bufio.NewReader(strings.NewReader("one\ntwo\n"))
+		unp.Fgets(&line, unp.MAXLINE, stream)
+		client := connect(unp.SERV_PORT)
+		connfd := accept(listenfd)
+		unp.Close(client)
+		unp.Close(connfd)
+	}
+	inChild(func() {
+		environ, _ := os.ReadFile("/proc/self/environ")
+		fmt.Println(bytes.Count(environ, []byte("\n")) < 100)
 	})
 })
