@@ -101,8 +101,9 @@
 //     Pselect or Poll timed out or because reading failed, for example with EAGAIN, are
 //     forgotten too; rounds that also read something, or reached the end of a file, are not. If
 //     that is not enough, Fork fails until the round that has read so much is forgotten, which
-//     may take one round more. What main has read before its loop is never forgotten: if that
-//     alone is beyond a bound, Fork fails for good, as a rule.
+//     may take one round more, or as long as one of its descriptors is open, or something read
+//     ahead is left. What main has read before its loop is never forgotten: if that alone is
+//     beyond a bound, Fork fails for good, as a rule.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an
@@ -151,6 +152,10 @@
 //     saved one. Fork fails in a program that was started with the privileges of another user
 //     (set-user-ID, for example) or has them when it calls Fork, because its child could not
 //     trust its environment.
+//   - The variables UNP_FORK, UNP_FORK1 and so on belong to this package, which removes them from
+//     the environment. A package that is initialized before this one finds them in a child, and
+//     a program of this package that is executed with them takes itself for that child. If main
+//     has changed the environment, a child loses entries that have no name or no =.
 //   - Do not close all descriptors in a loop, as daemons do: if the runtime's own are among them,
 //     the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime may use descriptor 3, or 3 and 4, for itself, unless

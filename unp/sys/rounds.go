@@ -114,8 +114,10 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 	r.stay = append(r.stay, r.steps[begin:head]...)
 	for head < end {
 		endOfRound := r.endOfRound(head, end)
-		if r.isFinished(head, endOfRound, end) && (!onlyKeep || r.steps[head].isKeep()) {
-			r.steps[endOfRound].after = r.steps[head].after // it follows the step that the head has followed
+		endOfRounds := r.endOfAhead(head, end)
+		if r.isFinished(head, endOfRounds, end) && (!onlyKeep || r.steps[head].isKeep()) {
+			r.steps[endOfRounds].after = r.steps[head].after // it follows the step that the head has followed
+			endOfRound = endOfRounds
 		} else {
 			within := r.beginning(head, endOfRound)
 			r.stay = append(r.stay, r.steps[head:within]...)
@@ -125,7 +127,7 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 	}
 }
 
-// isFinished tells whether a round can be forgotten.
+// isFinished tells whether a round, or several, can be forgotten.
 func (r *rounds) isFinished(head, endOfRound, end int) bool {
 	if endOfRound == end || r.steps[endOfRound].ahead != r.steps[head].ahead {
 		return false
@@ -146,7 +148,7 @@ func (r *rounds) reachesIntoNext(head, endOfRound, end int) bool {
 // isWhole tells whether only Keep begins a round within this one. The parameter outer tells the
 // same of the round around it.
 func isWhole(round []*step, outer bool) bool {
-	if !outer && !round[0].isKeep() {
+	if round[0].split || !outer && !round[0].isKeep() {
 		return false
 	}
 	clients, tries := 0, 0
@@ -158,7 +160,8 @@ func isWhole(round []*step, outer bool) bool {
 			clients++
 		}
 	}
-	return clients <= maxClients && tries <= maxTries
+	round[0].split = clients > maxClients || tries > maxTries
+	return !round[0].split
 }
 
 // endOfRound returns where a round that begins at head is over: where its first step is made
@@ -169,6 +172,16 @@ func (r *rounds) endOfRound(head, end int) int {
 		again = r.next[again]
 	}
 	return min(again, end)
+}
+
+// endOfAhead returns the end of the round that begins at head, or, if nothing is read ahead at head,
+// of the first round from there on that leaves nothing: what one leaves, the next may use.
+func (r *rounds) endOfAhead(head, end int) int {
+	endOfRound := r.endOfRound(head, end)
+	for r.steps[head].ahead.bytes == 0 && endOfRound < end && r.steps[endOfRound].ahead.bytes != 0 {
+		endOfRound = r.endOfRound(endOfRound, end)
+	}
+	return endOfRound
 }
 
 // beginning returns where the beginning of a round is over, which cannot be forgotten without

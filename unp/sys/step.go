@@ -28,6 +28,7 @@ type step struct {
 	lost    bool  // between it and the next step, main has read what is not on the path
 	cut     bool  // it has lost its values
 	ahead   ahead // what main had read but not used when it came to this step
+	split   bool  // for isWhole: the round that it begins has been too long to be whole
 	stays   bool  // for withoutRounds
 }
 

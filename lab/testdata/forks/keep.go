@@ -514,8 +514,7 @@ func sayLines(listenfd int, clients *int) {
 	connfd := accept(listenfd)
 	*clients++
 	if unp.Fork() == 0 {
-		environ, _ := os.ReadFile("/proc/self/environ")
-		say(connfd, *clients, bytes.Count(environ, []byte("\n")))
+		say(connfd, *clients, pathLines())
 	}
 	unp.Close(connfd)
 	sys.Wait(nil)
@@ -722,3 +721,13 @@ func makeFlag() {
 		flags = flags[1:]
 	})
 }
+
+var _ = register("Keep before the loop", prints{Stdout: "true\n"}, func() { // after a hundred clients, rounds are forgotten
+	listenfd := listen(unp.SERV_PORT)
+	rounds := 0
+	sys.Keep()
+	for sys.Once(func() int { rounds++; return rounds }) < 190 {
+		serveItself(listenfd)
+	}
+	inChild(func() { fmt.Println(pathLines() < 100) })
+})
