@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 	"tcpcliserv/unp/sys"
@@ -14,20 +13,23 @@ import (
 // of two connections. Here each descriptor has a buffer of its own.
 var readBufs sync.Map // from descriptor to *bufio.Reader
 
-// readCnts holds how many bytes each of these buffers, and Stdin, held when Readline or Fgets last
-// returned, if there were any. changes counts how often that has changed.
-var (
-	readCnts sync.Map // from descriptor, or Stdin, to int
-	changes  atomic.Int64
-)
+// ahead is what Readline and Fgets had read but not returned when they last returned.
+var ahead = struct {
+	sync.Mutex
+	readCnt map[any]int // in bytes, by descriptor, or Stdin, if there were any
+	changes int
+}{readCnt: map[any]int{}}
 
 func noteAhead(from any, readCnt int) {
-	_, had := readCnts.LoadAndDelete(from)
-	if readCnt > 0 {
-		readCnts.Store(from, readCnt)
+	ahead.Lock()
+	defer ahead.Unlock()
+	if readCnt > 0 || ahead.readCnt[from] > 0 {
+		ahead.changes++
 	}
-	if had || readCnt > 0 {
-		changes.Add(1)
+	if readCnt > 0 {
+		ahead.readCnt[from] = readCnt
+	} else {
+		delete(ahead.readCnt, from)
 	}
 }
 
@@ -39,13 +41,14 @@ func init() {
 	sys.ReadAhead(readAhead)
 }
 
-// readAhead returns how many bytes all the buffers hold together, and how often that has changed.
-func readAhead() (bytes, changed int) {
-	readCnts.Range(func(_, readCnt any) bool {
-		bytes += readCnt.(int)
-		return true
-	})
-	return bytes, int(changes.Load())
+// readAhead returns how many bytes that is together, and how often it has changed.
+func readAhead() (bytes, changes int) {
+	ahead.Lock()
+	defer ahead.Unlock()
+	for _, readCnt := range ahead.readCnt {
+		bytes += readCnt
+	}
+	return bytes, ahead.changes
 }
 
 // A myRead fills the buffer of a descriptor.

@@ -159,10 +159,7 @@ func becomeChild(text string) {
 	}
 	inherited = h
 	if h.environment != nil { // somebody has changed it
-		environ, err = executedWith("environ")
-		if err != nil {
-			Fatal("fork error: the child cannot find the environment with which it was executed: %v", err)
-		}
+		environ, noFork = executedWith("environ")
 		environ = withoutForkVars(environ)
 		changedEarly = !slices.Equal(os.Environ(), environ)
 	}
