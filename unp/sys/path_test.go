@@ -9,7 +9,7 @@ import (
 
 // A server's finished rounds are forgotten. In the notation of this test a step is a letter
 // for its place, capital for an accept, with a digit for its arguments, a + if its descriptor is
-// open, a - if it is idle, a ! if it has found input, and a ? if it is lost.
+// open, a - if it is idle, a ! if it has found input, a ? if it is lost, and a ~ if it skips.
 func TestWithoutFinishedRounds(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"tcpserv04", "s+ b A f A+ f", "s+ b A+ f"},
@@ -33,6 +33,10 @@ func TestWithoutFinishedRounds(t *testing.T) {
 		{"accepts of three sockets in each round", "s+ k A3 A4 f A5 k A3 A4 A5+ f", "s+ k A3 A4 A5+ f"},
 		{"other arguments in each round", "s+ o1 A f o2 A f o3 A f o4 A+ f", "s+ o1 A f o4 A+ f"},
 		{"a loop before", "p p p p s+ A f A+ f", "p p p p s+ A+ f"},
+		{"a call first in each round that often has no step", "s+ w~ A f w~ A f w~ A+ f", "s+ w~ A f w~ A+ f"},
+		{"such a call in a loop first in each round", "s+ w~ t w~ t A f w~ t w~ t A+ f", "s+ w~ t w~ t A f w~ t w~ t A+ f"},
+		{"such a call after a lost round", "s+ A f? w~ A+ f", "s+ A f? w~ A+ f"},
+		{"such a call after a lost round and another", "s+ A f? w~ A f w~ A+ f", "s+ A f w~ A+ f"},
 	} {
 		if got := notation(withoutFinishedRounds(steps(c.path))); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
@@ -62,13 +66,14 @@ func TestWithoutIdleRounds(t *testing.T) {
 
 func steps(notation string) (list []*step) {
 	for _, f := range strings.Fields(notation) {
-		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a', call: strings.TrimRight(f[1:], "+-!?")}
+		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a', call: strings.TrimRight(f[1:], "+-!?~")}
 		if strings.Contains(f, "+") {
 			s.open = []int{3}
 		}
 		s.idle = strings.Contains(f, "-")
 		s.found = strings.Contains(f, "!")
 		s.lost = strings.Contains(f, "?")
+		s.skips = strings.Contains(f, "~")
 		list = append(list, s)
 	}
 	return list
@@ -93,6 +98,9 @@ func notation(list []*step) string {
 		}
 		if s.lost {
 			f += "?"
+		}
+		if s.skips {
+			f += "~"
 		}
 		fields = append(fields, f)
 	}
