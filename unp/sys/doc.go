@@ -115,9 +115,10 @@
 //     before the loop or in a loop within the body. A round that begins with Keep is forgotten
 //     as a whole, as long as it gets at most 100 clients, or datagrams from Recvfrom with an
 //     address, and calls these functions at most 1,000 times; only inner rounds that begin with
-//     Keep, too, or that found no input may be forgotten before. Nor is a loop that begins after
-//     the last call to Keep forgotten sooner. If the end of a round sets a variable for the next
-//     one, as in for c := accept(); c >= 0; c = accept(), give that variable to Keep.
+//     Keep, too, or that found no input may be forgotten before. All that follows the last call
+//     to Keep belongs to its round, even the rounds of a server's loop. If the end of a round
+//     sets a variable for the next one, as in for c := accept(); c >= 0; c = accept(), give that
+//     variable to Keep.
 //   - A slice that was given to Keep may have memory and a capacity of its own in the child: a
 //     pointer to one of its elements, or another slice of them, then has the child's own values.
 //     For an array this is not so. The hidden counter of a range loop cannot be given to Keep:
