@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/sys/unix"
 	"tcpcliserv/unp/sys"
 )
 
@@ -23,8 +24,11 @@ func ErrQuit(format string, a ...any) { sys.Fatal(format, a...) }
 
 // strerror returns the text of an error, which begins with a capital letter in C.
 func strerror(err error) string {
-	if err == nil {
+	switch err {
+	case nil:
 		return "Success"
+	case unix.EHWPOISON: // the one for which package syscall has no text
+		return "Memory page has hardware error"
 	}
 	text := err.Error()
 	number, unknown := strings.CutPrefix(text, "errno ")

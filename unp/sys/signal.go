@@ -163,16 +163,19 @@ func whileBlocking(set uint64, do func(mask unix.Sigset_t) (int, error)) (int, e
 }
 
 // Kill is the system call kill, see kill(2). It returns the error. When main or a handler sends
-// a signal to its own process ID, the signal's handler returns before Kill does, as in C, and
-// strace shows the call as tgkill; neither is so if the caller has blocked the signal. A signal
-// that is sent with unix.Kill may arrive a moment later, on another thread. A SIGCHLD that is
-// sent to a child may be lost (see Signals sent to a new child).
+// a signal to its own process or process group, the signal's handler returns before Kill does, as
+// in C, unless the caller has blocked the signal. If it was sent to the process, strace shows the
+// call as tgkill. A signal that is sent with unix.Kill may arrive a moment later, on another
+// thread. A SIGCHLD that is sent to a child may be lost (see Signals sent to a new child).
 func Kill(pid int, signo unix.Signal) error {
 	return briefly("kill", pid, int(signo)).skippedErr(func() error {
-		toItself := pid == unix.Getpid() && isSignal(signo)
+		alone := pid == unix.Getpid()
+		toItself := isSignal(signo) && (alone || pid == 0 || pid == -unix.Getpgrp())
 		blocked := toItself && currentMask()&bit(signo) != 0
-		if toItself && !blocked { // or the kernel might give the signal to another thread
+		if toItself && !blocked {
 			defer waitNested(signo)()
+		}
+		if alone && toItself && !blocked { // or the kernel might give the signal to another thread
 			err := unix.Tgkill(pid, unix.Gettid(), signo)
 			if (stops|bit(unix.SIGSTOP))&bit(signo) != 0 {
 				settle(caught.Load()) // what has come during the stop may be on its way to another thread
@@ -180,7 +183,7 @@ func Kill(pid int, signo unix.Signal) error {
 			return err
 		}
 		err := unix.Kill(pid, signo)
-		if blocked && !onMain() { // Sigprocmask does this for main
+		if toItself && !onMain() { // for main, waitHandlers or Sigprocmask does this
 			settle(bit(signo))
 		}
 		return err

@@ -306,6 +306,29 @@ var _ = register("SIGCHLD of a program in a child", prints{Stdout: "caught\n"}, 
 	})
 })
 
+var _ = register("handler that signals its group", prints{Stdout: "20 20\n"}, func() { // and another handler, which is slow, interrupts it
+	sys.Setpgid(0, 0)
+	slow, interrupted := 0, 0
+	group := 0
+	unp.Signal(unix.SIGUSR2, func(unix.Signal) {
+		sys.Nanosleep(&unix.Timespec{Nsec: 2e6}, nil)
+		slow++
+	})
+	unp.Signal(unix.SIGUSR1, func(unix.Signal) {
+		before := slow
+		sys.Kill(group, unix.SIGUSR2)
+		interrupted += slow - before
+	})
+	for range 10 {
+		sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	}
+	group = -unix.Getpgrp()
+	for range 10 {
+		sys.Kill(sys.Getpid(), unix.SIGUSR1)
+	}
+	fmt.Println(slow, interrupted)
+})
+
 var _ = register("handler that reads", prints{Stdout: "x <nil>\n"}, func() { // is not interrupted by its own signal
 	var p [2]int
 	sys.Pipe(p[:])
