@@ -13,42 +13,45 @@ import (
 // of two connections. Here each descriptor has a buffer of its own.
 var readBufs sync.Map // from descriptor to *bufio.Reader
 
-// ahead is what Readline and Fgets had read but not returned when they last returned.
-var ahead = struct {
-	sync.Mutex
-	readCnt map[any]int // in bytes, by descriptor, or Stdin, if there were any
-	changes int
-}{readCnt: map[any]int{}}
+// A rest is what Readline or Fgets had read but not returned when it last returned.
+type rest struct{ bytes, number int }
 
-func noteAhead(from any, readCnt int) {
-	ahead.Lock()
-	defer ahead.Unlock()
-	if readCnt > 0 || ahead.readCnt[from] > 0 {
-		ahead.changes++
-	}
-	if readCnt > 0 {
-		ahead.readCnt[from] = readCnt
+// rests holds the rest of each of these buffers, and of Stdin, if there is one. Each new one has
+// the next number.
+var rests = struct {
+	sync.Mutex
+	of     map[any]rest // descriptor, or Stdin
+	number int
+}{of: map[any]rest{}}
+
+func noteRest(of any, bytes int) {
+	rests.Lock()
+	defer rests.Unlock()
+	if bytes == 0 {
+		delete(rests.of, of)
 	} else {
-		delete(ahead.readCnt, from)
+		rests.number++
+		rests.of[of] = rest{bytes, rests.number}
 	}
 }
 
 func init() {
 	sys.AtClose(func(fd int) {
 		readBufs.Delete(fd)
-		noteAhead(fd, 0)
+		noteRest(fd, 0)
 	})
 	sys.ReadAhead(readAhead)
 }
 
-// readAhead returns how many bytes that is together, and how often it has changed.
-func readAhead() (bytes, changes int) {
-	ahead.Lock()
-	defer ahead.Unlock()
-	for _, readCnt := range ahead.readCnt {
-		bytes += readCnt
+// readAhead returns how many bytes the rests have together, and the number of the newest.
+func readAhead() (bytes, number int) {
+	rests.Lock()
+	defer rests.Unlock()
+	for _, r := range rests.of {
+		bytes += r.bytes
+		number = max(number, r.number)
 	}
-	return bytes, ahead.changes
+	return bytes, number
 }
 
 // A myRead fills the buffer of a descriptor.
@@ -97,6 +100,6 @@ func Readline(fd int, ptr *[]byte, maxlen int) int {
 	if err := readline(rl, ptr, maxlen); err != nil {
 		ErrSys(err, "readline error")
 	}
-	noteAhead(fd, rl.Buffered())
+	noteRest(fd, rl.Buffered())
 	return len(*ptr)
 }

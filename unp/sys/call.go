@@ -129,9 +129,12 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 	return result, err
 }
 
-// errPanicked is the error that the path has for a function that has panicked in Once. In the
-// child, Once panics with the text of the same value. The kernel's errors end at 4095.
-const errPanicked unix.Errno = 4096
+// Errors that only this package has: the kernel's end at 4095.
+const (
+	errPanicked    unix.Errno = 4096 + iota // the function that Once calls: in the child, Once panics with the text of the same value
+	errTooMuchRead                          // see forkError
+	errOtherUser                            // likewise
+)
 
 // insideOnce, called on main, tells whether main is in the function that Once calls: Once is the
 // only call in which main runs code of the program.
@@ -284,7 +287,7 @@ func (c *call) record(at place, result int, err error, out []any) {
 	if c.skips || path.skipped >= many {
 		s.after = path.skipped
 	}
-	s.lost = path.unseen.Load() >= 0 // what main has read unseen may belong to this step's round
+	s.lost = path.missed.Load() || path.unseen.Load() >= 0 // what main has read unseen may belong to this step's round
 	if s.accepts {
 		comeBack()
 	}

@@ -48,7 +48,7 @@ func Fork() (int, error) {
 		if len(path.ahead) == 0 {
 			arrive()
 		}
-		return pid, err
+		return pid, forkError(err)
 	}
 	waitHandlers()
 	hold() // no handler runs while main forks
@@ -56,7 +56,18 @@ func Fork() (int, error) {
 	release()
 	waitHandlers()
 	noteKeptAgain() // for later children
-	return pid, err
+	return pid, forkError(err)
+}
+
+// forkError returns the error to which an error on the path belongs.
+func forkError(err error) error {
+	switch err {
+	case errTooMuchRead:
+		return fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that: see sys.Once", maxData, maxReads)
+	case errOtherUser:
+		return errPrivileged
+	}
+	return err
 }
 
 // forkExec adds main's fork to the path and executes the program again.
@@ -76,25 +87,21 @@ func forkExec(at place, c *call) (int, error) {
 	pid, err := -1, error(nil)
 	switch {
 	case isPrivileged():
-		err = errPrivileged
-		last.errno = unix.EPERM // for a later child
+		err = errOtherUser
 	case slices.ContainsFunc(path.taken, func(s *step) bool { return s.lost }):
-		err = fmt.Errorf("main has read more than %d bytes, or more than %d times, on its way here, and a child cannot be given all that: see sys.Once", maxData, maxReads)
-		last.errno = unix.E2BIG // likewise
+		err = errTooMuchRead
 	case slices.ContainsFunc(path.taken, func(s *step) bool { return s.cut }):
 		err = unix.E2BIG
-		last.errno = unix.E2BIG // likewise
 	default:
 		pid, err = execute()
 		if err == unix.E2BIG && forgetIdleRounds() {
 			pid, err = execute()
 		}
-		last.errno = errnoOf(err)
 	}
 	if err != nil {
 		pid = -1
 	}
-	last.result = pid
+	last.result, last.errno = pid, errnoOf(err) // for a later child
 	return pid, err
 }
 

@@ -43,6 +43,7 @@ var path struct {
 	spare       int            // how many idle rounds there may be before they are forgotten again
 	readAt      map[place]bool // beyond that bound: where main has read since the last accept
 	unseen      atomic.Int32   // the descriptor from which main reads without a look at its place, or -1
+	missed      atomic.Bool    // since the last step, it has been closed, and was not that of the last client
 }
 
 // appendStep adds a step to the path.
@@ -53,6 +54,7 @@ func appendStep(s *step) {
 	s.open = append(s.open, path.opening...)
 	path.opening = nil
 	path.skipped = 0
+	path.missed.Store(false)
 	if path.tooLong {
 		return
 	}
@@ -216,24 +218,21 @@ var atClose []func(fd int)
 func AtClose(f func(fd int)) { atClose = append(atClose, f) }
 
 // readAheads are the functions that ReadAhead was given.
-var readAheads []func() (bytes, changes int)
+var readAheads []func() (bytes, number int)
 
 // ReadAhead, called before main begins, registers f, which returns how many bytes main has read
-// ahead and not yet used, and a count of all changes to that. This package calls f before and
-// after the function that Once calls, and whenever a call of main's gets a line on the path: a
-// round of a server's loop is forgotten only if main had used all that it had read in it. f must
-// allow several goroutines to call it at the same time.
-func ReadAhead(f func() (bytes, changes int)) { readAheads = append(readAheads, f) }
+// ahead and not yet used, and a number that differs whenever other bytes are as many. This package
+// calls f before and after the function that Once calls, and whenever a call of main's gets a line
+// on the path: a round of a server's loop is forgotten only if main had used all that it had read
+// in it. f must allow several goroutines to call it at the same time.
+func ReadAhead(f func() (bytes, number int)) { readAheads = append(readAheads, f) }
 
 // readAhead returns what main has read but not used.
 func readAhead() (sum ahead) {
 	for _, f := range readAheads {
-		bytes, changes := f()
+		bytes, number := f()
 		sum.bytes += bytes
-		sum.changes += changes
-	}
-	if sum.bytes == 0 {
-		return ahead{}
+		sum.number += number
 	}
 	return sum
 }
@@ -256,12 +255,18 @@ func noteNeeded(steps ...*step) {
 // forgetDescriptor notes that a descriptor is closed, or that its number is about to get
 // another file.
 func forgetDescriptor(fd int) {
-	path.unseen.CompareAndSwap(int32(fd), -1)
+	wasUnseen := path.unseen.CompareAndSwap(int32(fd), -1)
 	for _, f := range atClose {
 		f(fd)
 	}
 	path.Lock()
 	defer path.Unlock()
+	if wasUnseen {
+		first := sinceAccept(path.taken)
+		if first == 0 || path.opener[fd] != path.taken[first-1] {
+			path.missed.Store(true)
+		}
+	}
 	path.opening = slices.DeleteFunc(path.opening, func(open int) bool { return open == fd })
 	s := path.opener[fd]
 	if s != nil {

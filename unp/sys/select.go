@@ -23,6 +23,9 @@ func Select(nfd int, r, w, e *unix.FdSet, timeout *unix.Timeval) (int, error) {
 		if timeout == nil {
 			return unix.Pselect(nfd, r, w, e, nil, nil)
 		}
+		if timeout.Sec < 0 || timeout.Usec < 0 {
+			return -1, unix.EINVAL
+		}
 		left := unix.Timespec{Sec: timeout.Sec + timeout.Usec/1e6, Nsec: timeout.Usec % 1e6 * 1e3}
 		// not unix.Pselect, which does not tell what is left
 		n, err := result(unix.Syscall6(unix.SYS_PSELECT6, uintptr(nfd), uintptr(unsafe.Pointer(r)), uintptr(unsafe.Pointer(w)),

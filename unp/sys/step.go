@@ -32,9 +32,8 @@ type step struct {
 	stays   bool  // for withoutRounds
 }
 
-// An ahead is what main has read but not used. It is the same at two steps if there is nothing at
-// either, or if it has not changed in the meantime.
-type ahead struct{ bytes, changes int }
+// An ahead is what main has read but not used.
+type ahead struct{ bytes, number int } // see ReadAhead
 
 // outcome returns what the call of a step has returned.
 func (s *step) outcome() (int, error) {
