@@ -255,7 +255,7 @@ func noteNeeded(steps ...*step) {
 // forgetDescriptor notes that a descriptor is closed, or that its number is about to get
 // another file.
 func forgetDescriptor(fd int) {
-	wasUnseen := path.unseen.CompareAndSwap(int32(fd), -1)
+	wasUnseen := fd >= 0 && path.unseen.CompareAndSwap(int32(fd), -1)
 	for _, f := range atClose {
 		f(fd)
 	}

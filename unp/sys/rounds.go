@@ -102,10 +102,7 @@ func newRounds(steps []*step, ends func(s *step) bool) *rounds {
 // onlyKeep is set, only rounds that begin with Keep are deleted.
 func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 	isHead := func(i int) bool {
-		if r.heedsKeep && r.steps[i].isKeep() {
-			return true
-		}
-		return r.next[i] < end && !r.steps[i].skips
+		return r.isKeep(i) || r.next[i] < end && !r.steps[i].skips
 	}
 	head := begin
 	for head < end && !isHead(head) {
@@ -115,7 +112,7 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 	for head < end {
 		endOfRound := r.endOfRound(head, end)
 		endOfRounds := r.endOfAhead(head, end)
-		if r.isFinished(head, endOfRounds, end) && (!onlyKeep || r.steps[head].isKeep()) {
+		if r.areFinished(head, endOfRounds, end) && (!onlyKeep || r.isKeep(head)) {
 			r.steps[endOfRounds].after = r.steps[head].after // it follows the step that the head has followed
 			endOfRound = endOfRounds
 		} else {
@@ -127,22 +124,89 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 	}
 }
 
-// isFinished tells whether a round, or several, can be forgotten.
-func (r *rounds) isFinished(head, endOfRound, end int) bool {
-	if endOfRound == end || r.steps[endOfRound].ahead != r.steps[head].ahead {
-		return false
+// isKeep tells whether a round begins here with Keep.
+func (r *rounds) isKeep(i int) bool { return r.heedsKeep && r.steps[i].isKeep() }
+
+// endOfRound returns where a round that begins at head is over: where its first step is made
+// again after a step that ends a round, but not beyond end. A round that begins with Keep is over
+// where Keep is called again, if a step that ends a round comes sooner or later.
+func (r *rounds) endOfRound(head, end int) int {
+	again := r.next[head]
+	for again < end && again <= r.end[head] {
+		again = r.next[again]
 	}
-	return !mustStay(r.steps[head:endOfRound]) && !r.reachesIntoNext(head, endOfRound, end)
+	if again < end && r.isKeep(head) {
+		return r.next[head]
+	}
+	return min(again, end)
 }
 
-// reachesIntoNext tells whether a round may have steps of the next one, and the next one is not
+// endOfAhead returns the end of the round that begins at head, or, if nothing is read ahead at head,
+// of the first round from there on that leaves nothing: what one leaves, the next may use.
+func (r *rounds) endOfAhead(head, end int) int {
+	endOfRound := r.endOfRound(head, end)
+	for r.steps[head].ahead.bytes == 0 && endOfRound < end && r.steps[endOfRound].ahead.bytes != 0 {
+		endOfRound = r.endOfRound(endOfRound, end)
+	}
+	return endOfRound
+}
+
+// areFinished tells whether a round, or several, can be forgotten.
+func (r *rounds) areFinished(head, endOfRounds, end int) bool {
+	if endOfRounds == end || r.steps[endOfRounds].ahead != r.steps[head].ahead {
+		return false
+	}
+	for i := head; i < endOfRounds; i = r.endOfRound(i, end) {
+		if r.mustStay(i, r.endOfRound(i, end)) {
+			return false
+		}
+	}
+	return !r.reachIntoNext(head, endOfRounds, end)
+}
+
+// mustStay tells whether a round cannot be forgotten. What has been read beyond the bound cannot
+// be given to a child, so a server's round with it is forgotten even if no later round has made
+// its calls, but not together with one before it that got no client, unless each begins with
+// Keep. A round of a loop without an accept stays then, because main may have read more after
+// it.
+func (r *rounds) mustStay(head, endOfRound int) bool {
+	steps := r.steps[head:endOfRound]
+	has := func(is func(s *step) bool) bool { return slices.ContainsFunc(steps, is) }
+	server := r.isKeep(head) || has(func(s *step) bool { return s.accepts })
+	lost := has(func(s *step) bool { return s.lost || s.cut })
+	switch {
+	case has(func(s *step) bool { return len(s.open) > 0 }):
+		return true
+	case server && lost && r.isKeep(head):
+		return false
+	case server && lost:
+		steps = r.steps[head:r.beginning(head, endOfRound)]
+	case !server && (lost || has(func(s *step) bool { return s.found })):
+		return true
+	}
+	return has(func(s *step) bool { return s.stays })
+}
+
+// reachIntoNext tells whether rounds may have steps of the next one, and the next one is not
 // finished. A round is known by its first call that always has a step, so what precedes that call
 // in the loop's body is among the previous round's steps.
-func (r *rounds) reachesIntoNext(head, endOfRound, end int) bool {
-	round := r.steps[head:endOfRound]
-	begins := r.heedsKeep && round[0].isKeep()
-	skips := slices.ContainsFunc(round, func(s *step) bool { return s.skips })
-	return !begins && skips && r.endOfRound(endOfRound, end) == end
+func (r *rounds) reachIntoNext(head, endOfRounds, end int) bool {
+	skips := slices.ContainsFunc(r.steps[head:endOfRounds], func(s *step) bool { return s.skips })
+	return skips && !r.isKeep(head) && r.endOfRound(endOfRounds, end) == end
+}
+
+// beginning returns where the beginning of a round is over, which cannot be forgotten without
+// the rest. It ends with the last repetition of the round's first step before a step that ends
+// the round, or at that step.
+func (r *rounds) beginning(head, end int) int {
+	if r.end[head] >= end {
+		return end
+	}
+	last := head
+	for r.next[last] <= r.end[head] {
+		last = r.next[last]
+	}
+	return last + 1
 }
 
 // isWhole tells whether only Keep begins a round within this one. The parameter outer tells the
@@ -162,56 +226,4 @@ func isWhole(round []*step, outer bool) bool {
 	}
 	round[0].split = clients > maxClients || tries > maxTries
 	return !round[0].split
-}
-
-// endOfRound returns where a round that begins at head is over: where its first step is made
-// again after a step that ends a round, but not beyond end.
-func (r *rounds) endOfRound(head, end int) int {
-	again := r.next[head]
-	for again < end && again <= r.end[head] {
-		again = r.next[again]
-	}
-	return min(again, end)
-}
-
-// endOfAhead returns the end of the round that begins at head, or, if nothing is read ahead at head,
-// of the first round from there on that leaves nothing: what one leaves, the next may use.
-func (r *rounds) endOfAhead(head, end int) int {
-	endOfRound := r.endOfRound(head, end)
-	for r.steps[head].ahead.bytes == 0 && endOfRound < end && r.steps[endOfRound].ahead.bytes != 0 {
-		endOfRound = r.endOfRound(endOfRound, end)
-	}
-	return endOfRound
-}
-
-// beginning returns where the beginning of a round is over, which cannot be forgotten without
-// the rest. It ends with the last repetition of the round's first step before a step that ends
-// the round, or at that step.
-func (r *rounds) beginning(head, end int) int {
-	if r.end[head] >= end {
-		return end
-	}
-	last := head
-	for r.next[last] <= r.end[head] {
-		last = r.next[last]
-	}
-	return last + 1
-}
-
-// mustStay tells whether a round cannot be forgotten. What has been read beyond the bound cannot
-// be given to a child, so a server's round with it is forgotten even if no later round has made
-// its calls. A round without an accept stays then, because main may have read more after it.
-func mustStay(round []*step) bool {
-	has := func(is func(s *step) bool) bool { return slices.ContainsFunc(round, is) }
-	accepts := has(func(s *step) bool { return s.accepts })
-	lost := has(func(s *step) bool { return s.lost || s.cut })
-	switch {
-	case has(func(s *step) bool { return len(s.open) > 0 }):
-		return true
-	case accepts && lost:
-		return false
-	case !accepts && (lost || has(func(s *step) bool { return s.found })):
-		return true
-	}
-	return has(func(s *step) bool { return s.stays })
 }
