@@ -9,7 +9,8 @@ import (
 
 // A server's finished rounds are forgotten. In the notation of this test a step is a letter
 // for its place, capital for an accept, with a digit for its arguments, a + if its descriptor is
-// open, a - if it is idle, a ! if it has found input, a ? if it is lost, and a ~ if it skips.
+// open, a - if it is idle, a ! if it has found input, a ? if it is lost, and a ~ if it skips; = and
+// : are two calls to Keep.
 func TestWithoutFinishedRounds(t *testing.T) {
 	for _, c := range []struct{ name, path, want string }{
 		{"tcpserv04", "s+ b A f A+ f", "s+ b A+ f"},
@@ -35,6 +36,10 @@ func TestWithoutFinishedRounds(t *testing.T) {
 		{"a loop before", "p p p p s+ A f A+ f", "p p p p s+ A+ f"},
 		{"a call first in each round that often has no step", "s+ w~ A f w~ A f w~ A+ f", "s+ w~ A f w~ A+ f"},
 		{"such a call in a loop first in each round", "s+ w~ t w~ t A f w~ t w~ t A+ f", "s+ w~ t w~ t A f w~ t w~ t A+ f"},
+		{"rounds without a client before a lost one", "s+ t m t A r? t A+ f", "s+ t m t A r? t A+ f"},
+		{"rounds without a client before a lost one, all made again", "s+ t m t A r? t m A+ f", "s+ t m A+ f"},
+		{"rounds with Keep, one of which has a descriptor, and one is lost", "s+ = o+ = A r? = A+ f", "s+ = o+ = A+ f"},
+		{"Keep in a loop within a round that begins with Keep", "s+ = o m : m : A f m : m : A+ f", "s+ = o m : m : A f m : m : A+ f"},
 		{"such a call after a lost round", "s+ A f? w~ A+ f", "s+ A f? w~ A+ f"},
 		{"such a call after a lost round and another", "s+ A f? w~ A f w~ A+ f", "s+ A f w~ A+ f"},
 	} {
@@ -66,7 +71,10 @@ func TestWithoutIdleRounds(t *testing.T) {
 
 func steps(notation string) (list []*step) {
 	for _, f := range strings.Fields(notation) {
-		s := &step{at: place(strings.ToLower(f)[0]), accepts: f[0] < 'a', call: strings.TrimRight(f[1:], "+-!?~")}
+		s := &step{at: place(strings.ToLower(f)[0]), accepts: 'A' <= f[0] && f[0] <= 'Z', call: strings.TrimRight(f[1:], "+-!?~")}
+		if f == "=" || f == ":" {
+			s.call = "Keep()"
+		}
 		if strings.Contains(f, "+") {
 			s.open = []int{3}
 		}
@@ -86,7 +94,9 @@ func notation(list []*step) string {
 		if s.accepts {
 			f = strings.ToUpper(f)
 		}
-		f += s.call
+		if !s.isKeep() {
+			f += s.call
+		}
 		if len(s.open) > 0 {
 			f += "+"
 		}

@@ -411,6 +411,8 @@ var _ = register("iterative, then concurrent", prints{
 
 const upload = 100_000 // bytes
 
+const tooMuch = "main has read more than 65536 bytes, or more than 1000 times, on its way here, and a child cannot be given all that: see sys.Once"
+
 var _ = register("ticket after an upload", prints{
 	Clients: []client{{"one", "ticket 0\n"}, {strings.Repeat("u", upload), "ticket 1, 100000 bytes\n"}, {"two", "ticket 2\n"}, {"three", "ticket 3\n"}},
 	Status:  terminated,
@@ -743,4 +745,62 @@ var _ = register("two lines every other round", prints{Stdout: "true\n"}, func()
 		serveItself(listenfd)
 	}
 	inChild(func() { fmt.Println(pathLines() < 100) })
+})
+
+var _ = register("closed before Accept", prints{
+	Clients: []client{{"", "one\n"}, {"", "two\n"}, {"", "no child\n"}},
+	Stdin:   "one" + "two" + strings.Repeat("u", upload) + "end",
+	Status:  terminated,
+}, func() { // a descriptor from which the last round has read too much, and this one a little
+	word := make([]byte, 3)
+	listenfd := listen(unp.SERV_PORT)
+	for {
+		sys.Read(0, word)
+		if string(word) == "end" {
+			sys.Close(0)
+		}
+		connfd := accept(listenfd)
+		pid, _ := sys.Fork()
+		switch {
+		case pid == 0:
+			say(connfd, string(word))
+		case pid < 0:
+			unp.Writen(connfd, []byte("no child\n"))
+		case string(word) == "two":
+			for range upload / 1000 {
+				unp.Readn(0, make([]byte, 1000))
+			}
+		}
+		unp.Close(connfd)
+	}
+})
+
+var _ = register("error of a fork", prints{
+	Clients: []client{{strings.Repeat("u", upload), tooMuch + "\n"}, {"", tooMuch + "\n"}, {"", tooMuch + "\n"}},
+	Status:  terminated,
+}, func() { // in a later child, which finds that of the second client, whose descriptor is open
+	var forkError error
+	var conns [2]int
+	buf := make([]byte, unp.MAXLINE)
+	listenfd := listen(unp.SERV_PORT)
+	for round := 0; ; round++ {
+		sys.Keep(&round, &conns)
+		connfd := accept(listenfd)
+		readAll(connfd, buf)
+		if round == 2 {
+			unp.Close(conns[0])
+		}
+		pid, err := sys.Fork()
+		if pid == 0 {
+			say(connfd, forkError)
+		}
+		forkError = err
+		if round < 2 {
+			unp.Writen(connfd, fmt.Appendln(nil, err))
+			sys.Shutdown(connfd, unix.SHUT_WR)
+			conns[round] = connfd
+		} else {
+			unp.Close(connfd)
+		}
+	}
 })
