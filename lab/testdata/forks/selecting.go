@@ -160,6 +160,13 @@ var _ = register("time that is left", prints{Stdout: "0 {0 0}\n1 true\n"}, func(
 	sys.Wait(nil)
 })
 
+var _ = register("negative timeouts", prints{Stdout: "-1 invalid argument {3 -2000000}\n-1 invalid argument {-1 2500000}\n"}, func() {
+	for _, timeout := range []unix.Timeval{{Sec: 3, Usec: -2e6}, {Sec: -1, Usec: 2.5e6}} {
+		n, err := sys.Select(0, nil, nil, nil, &timeout)
+		fmt.Println(n, err, timeout)
+	}
+})
+
 var _ = register("select interrupted", prints{Stdout: "-1 interrupted system call 1\n"}, func() { // whatever the handler's flags
 	var p [2]int
 	var rset unix.FdSet
