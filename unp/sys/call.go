@@ -88,6 +88,17 @@ func (c *call) made(do func() (int, error)) (int, error) {
 	return result, err
 }
 
+// madeElsewhere makes a call for a handler or another goroutine. In a handler, the handler of a
+// SIGPIPE that the call has raised returns before the call does, as in C.
+func madeElsewhere(do func() (int, error)) (int, error) {
+	wait := waitNested(unix.SIGPIPE)
+	result, err := do()
+	if err == unix.EPIPE {
+		wait()
+	}
+	return result, err
+}
+
 // replayed makes a call whose result main needs, and remembers on main's path what it returned
 // and what it stored in the variables to which out points. In a child that retraces main,
 // replayed makes no call: it returns and stores what the parent's call returned and stored.
@@ -97,7 +108,7 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 		if path.retracing.Load() {
 			Fatal("fork error: a goroutine of the child calls %s before main has reached Fork", c.name)
 		}
-		return do()
+		return madeElsewhere(do)
 	}
 	if path.retracing.Load() {
 		return c.retraced(at, out)
@@ -169,7 +180,7 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	case at == nowhere && retracing:
 		return success, nil
 	case at == nowhere:
-		return do()
+		return madeElsewhere(do)
 	case retracing && c.isAhead(at):
 		c.stores = len(out) > 0
 		return c.retraced(at, out)

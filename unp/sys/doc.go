@@ -199,8 +199,8 @@
 //     Linux has a fixed one. Calling a handler takes tens of microseconds, far more than in C;
 //     signals that keep arriving faster than that hold main up.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while
-//     SIGURG is blocked. A handler for SIGPIPE may be called twice after a write through
-//     os.Stdout. Real-time signals are not queued.
+//     SIGURG is blocked, so [Sigsuspend] and [Pselect] may miss one. A handler for SIGPIPE may
+//     be called twice after a write through os.Stdout. Real-time signals are not queued.
 //
 // # Signals sent to a new child
 //

@@ -49,8 +49,9 @@ func owner(fd uintptr) (int, error) {
 	return int(owner.id), nil
 }
 
-// FcntlFlock is the system call fcntl with a lock, see fcntl(2). It returns the error. As in
-// C, the child of [Fork] does not have its parent's locks.
+// FcntlFlock is the system call fcntl with a lock, see fcntl(2). It returns the error. As in C,
+// the child of [Fork] does not have its parent's locks, except those of F_OFD_SETLK, which
+// belong to the open file.
 func FcntlFlock(fd uintptr, cmd int, lk *unix.Flock_t) error {
 	if lk == nil {
 		return unix.EFAULT

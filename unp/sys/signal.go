@@ -105,13 +105,15 @@ func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	_, err := briefly("rt_sigprocmask", how).replayed(func() (int, error) {
 		if onMain() {
 			settle(currentMask())
+			err := unix.PthreadSigmask(how, set, &old)
+			block(currentMask())
+			return 0, err
+		}
+		for signo := range signalsIn(caught.Load()) {
+			defer waitNested(signo)()
 		}
 		err := unix.PthreadSigmask(how, set, &old)
-		if onMain() {
-			block(currentMask())
-		} else {
-			noteMask()
-		}
+		noteMask()
 		return 0, err
 	}, &old.Val[0])
 	if oldset != nil && err == nil {
