@@ -61,6 +61,7 @@ func TestWithoutIdleRounds(t *testing.T) {
 		{"input twice in each round", "s+ r! r! A i- i- f r! r! A+ i- i- f", "s+ r! r! A+ i- f"},
 		{"much read in idle rounds", "s+ k i-? k? k? k j- k j- k j- k A+ f", "s+ k i-? k? k? k j- k j- k A+ f"},
 		{"a call of an idle round that only a later round repeats", "s+ k i- k w i- k i- k i- A+ f k w i- A+ f", "s+ k w i- k i- A+ f k w i- A+ f"},
+		{"idle in a loop of each round", "s+ o x k i- A+ f k i- k i- o x k i- k i! r! k i- k i- o x k i- k i- k i A+ f", "s+ o x k i- A+ f k i- o x k i! r! k i- o x k i A+ f"},
 		{"select in each round", "s+ A+ i- i- i- f A+ i- i- f", "s+ A+ i- f A+ i- f"},
 	} {
 		if got := notation(withoutIdleRounds(withoutFinishedRounds(steps(c.path)))); got != c.want {

@@ -26,38 +26,31 @@ const (
 // before the loop, or in an earlier one. So once a round that begins with Keep has accepted more
 // than maxClients clients, a loop within it has rounds in any case.
 func withoutFinishedRounds(steps []*step) []*step {
-	const heedsKeep = true
-	return withoutRounds(steps, func(s *step) bool { return s.accepts }, heedsKeep)
+	const onlyIdle = false
+	return withoutRounds(steps, func(s *step) bool { return s.accepts }, onlyIdle)
 }
 
-// withoutIdleRounds deletes rounds that have found no input, of any loop between one accept and
-// the next. A step that was idle ends such a round, and so does one that has found input: no
-// round with input is merged with an idle one.
-func withoutIdleRounds(steps []*step) (stay []*step) {
-	const heedsKeep = false
-	for len(steps) > 0 {
-		n := 1 + slices.IndexFunc(steps, func(s *step) bool { return s.accepts })
-		if n == 0 {
-			n = len(steps)
-		}
-		stay = append(stay, withoutRounds(steps[:n], func(s *step) bool { return s.idle || s.found }, heedsKeep)...)
-		steps = steps[n:]
-	}
-	return stay
+// withoutIdleRounds deletes rounds, of any loop, that have found no input and got no client. A step
+// that was idle ends such a round, and so does one that has found input: no round with input is
+// merged with an idle one.
+func withoutIdleRounds(steps []*step) []*step {
+	const onlyIdle = true
+	return withoutRounds(steps, func(s *step) bool { return s.idle || s.found || s.accepts }, onlyIdle)
 }
 
 // withoutRounds deletes the finished rounds of loops. The function ends tells whether a round's
 // first call begins a new round when it is made again after a step.
-func withoutRounds(steps []*step, ends func(s *step) bool, heedsKeep bool) []*step {
-	last := map[place]*step{}
-	for _, s := range steps {
-		last[s.at] = s
-	}
-	for _, s := range steps {
-		s.stays = last[s.at] == s
+func withoutRounds(steps []*step, ends func(s *step) bool, onlyIdle bool) []*step {
+	madeAgain := map[place]bool{} // before the next client, if that matters
+	for _, s := range slices.Backward(steps) {
+		if onlyIdle && s.accepts {
+			clear(madeAgain)
+		}
+		s.stays = !madeAgain[s.at]
+		madeAgain[s.at] = true
 	}
 	r := newRounds(steps, ends)
-	r.heedsKeep = heedsKeep
+	r.onlyIdle = onlyIdle
 	r.shorten(0, len(steps), false)
 	return r.stay
 }
@@ -69,7 +62,7 @@ type rounds struct {
 	end   []int // for each step, the first one from there on that ends a round
 	stay  []*step
 
-	heedsKeep bool // a round that begins with Keep is whole
+	onlyIdle bool // rounds that got a client stay, and it does not matter which begin with Keep
 }
 
 func newRounds(steps []*step, ends func(s *step) bool) *rounds {
@@ -118,14 +111,14 @@ func (r *rounds) shorten(begin, end int, onlyKeep bool) {
 		} else {
 			within := r.beginning(head, endOfRound)
 			r.stay = append(r.stay, r.steps[head:within]...)
-			r.shorten(within, endOfRound, r.heedsKeep && isWhole(r.steps[head:endOfRound], onlyKeep))
+			r.shorten(within, endOfRound, !r.onlyIdle && isWhole(r.steps[head:endOfRound], onlyKeep))
 		}
 		head = endOfRound
 	}
 }
 
 // isKeep tells whether a round begins here with Keep.
-func (r *rounds) isKeep(i int) bool { return r.heedsKeep && r.steps[i].isKeep() }
+func (r *rounds) isKeep(i int) bool { return !r.onlyIdle && r.steps[i].isKeep() }
 
 // endOfRound returns where a round that begins at head is over: where its first step is made
 // again after a step that ends a round, but not beyond end. A round that begins with Keep is over
@@ -172,10 +165,11 @@ func (r *rounds) areFinished(head, endOfRounds, end int) bool {
 func (r *rounds) mustStay(head, endOfRound int) bool {
 	steps := r.steps[head:endOfRound]
 	has := func(is func(s *step) bool) bool { return slices.ContainsFunc(steps, is) }
-	server := r.isKeep(head) || has(func(s *step) bool { return s.accepts })
+	accepts := has(func(s *step) bool { return s.accepts })
+	server := r.isKeep(head) || accepts
 	lost := has(func(s *step) bool { return s.lost || s.cut })
 	switch {
-	case has(func(s *step) bool { return len(s.open) > 0 }):
+	case has(func(s *step) bool { return len(s.open) > 0 }) || r.onlyIdle && accepts:
 		return true
 	case server && lost && r.isKeep(head):
 		return false
