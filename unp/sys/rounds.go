@@ -60,6 +60,7 @@ type rounds struct {
 	steps []*step
 	next  []int // for each step, the next one that is the same call from the same place
 	end   []int // for each step, the first one from there on that ends a round
+	again []int // for each step, the next one that is the same call after a step that ends a round
 	stay  []*step
 
 	onlyIdle bool // rounds that got a client stay, and it does not matter which begin with Keep
@@ -70,22 +71,26 @@ func newRounds(steps []*step, ends func(s *step) bool) *rounds {
 		at   place
 		call string
 	}
+	type calls struct{ first, end, again int } // of those that are the same: the first so far, and the last result
 	none := len(steps)
-	r := &rounds{steps: steps, next: make([]int, none), end: make([]int, none)}
-	last := map[key]int{}
+	r := &rounds{steps: steps, next: make([]int, none), end: make([]int, none), again: make([]int, none)}
+	later := map[key]calls{}
 	end := none
 	for i, s := range slices.Backward(steps) {
 		k := key{s.at, s.call}
-		next, found := last[k]
+		c, found := later[k]
 		if !found {
-			next = none
+			c = calls{none, none, none}
 		}
-		r.next[i] = next
-		last[k] = i
 		if ends(s) {
 			end = i
 		}
-		r.end[i] = end
+		if c.end != end {
+			c.end, c.again = end, c.first
+		}
+		r.next[i], r.end[i], r.again[i] = c.first, end, c.again
+		c.first = i
+		later[k] = c
 	}
 	return r
 }
@@ -124,14 +129,10 @@ func (r *rounds) isKeep(i int) bool { return !r.onlyIdle && r.steps[i].isKeep() 
 // again after a step that ends a round, but not beyond end. A round that begins with Keep is over
 // where Keep is called again, if a step that ends a round comes sooner or later.
 func (r *rounds) endOfRound(head, end int) int {
-	again := r.next[head]
-	for again < end && again <= r.end[head] {
-		again = r.next[again]
-	}
-	if again < end && r.isKeep(head) {
+	if r.again[head] < end && r.isKeep(head) {
 		return r.next[head]
 	}
-	return min(again, end)
+	return min(r.again[head], end)
 }
 
 // endOfAhead returns the end of the round that begins at head, or, if nothing is read ahead at head,
@@ -166,16 +167,15 @@ func (r *rounds) mustStay(head, endOfRound int) bool {
 	steps := r.steps[head:endOfRound]
 	has := func(is func(s *step) bool) bool { return slices.ContainsFunc(steps, is) }
 	accepts := has(func(s *step) bool { return s.accepts })
-	server := r.isKeep(head) || accepts
 	lost := has(func(s *step) bool { return s.lost || s.cut })
 	switch {
 	case has(func(s *step) bool { return len(s.open) > 0 }) || r.onlyIdle && accepts:
 		return true
-	case server && lost && r.isKeep(head):
+	case lost && r.isKeep(head):
 		return false
-	case server && lost:
+	case lost && accepts:
 		steps = r.steps[head:r.beginning(head, endOfRound)]
-	case !server && (lost || has(func(s *step) bool { return s.found })):
+	case !accepts && !r.isKeep(head) && (lost || has(func(s *step) bool { return s.found })):
 		return true
 	}
 	return has(func(s *step) bool { return s.stays })
