@@ -22,8 +22,8 @@ func writen(fd int, ptr []byte) (int, error) {
 }
 
 // Writen writes all of ptr to the descriptor, in as many calls to write as it takes (Figure
-// 3.16). On error it prints "writen error" and the error's text, and exits. If an RST has
-// answered an earlier write to a peer that has closed its end, SIGPIPE ends the process. If
+// 3.16). On error it prints "writen error" and the error's text, and exits. If the peer, having
+// closed its end, has answered an earlier write with an RST, SIGPIPE ends the process. If
 // SIGPIPE is ignored or caught, the error is "Broken pipe" (section 5.13).
 func Writen(fd int, ptr []byte) {
 	if n, err := writen(fd, ptr); n != len(ptr) {

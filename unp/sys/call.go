@@ -203,10 +203,10 @@ func (c *call) skipped(success int, do func() (int, error), out ...any) (int, er
 	return result, err
 }
 
-// UseAhead notes that main is about to use what it has read ahead, if it has read anything: a round
-// of a server's loop may begin with that, and not with a call. It gets a line on the path, unless
-// the previous line already records such a use at the same place. UseAhead returns has, or, in a
-// child on its way, what it returned in the parent.
+// UseAhead notes that main is about to use what it has read ahead, if has says that there is
+// any: a round of a server's loop may begin with that, and not with a call. It gets a line on
+// the path, unless the previous line already records such a use at the same place. UseAhead
+// returns has, or, in a child on its way, what it returned in the parent.
 func UseAhead(has bool) bool {
 	retracing := path.retracing.Load()
 	if !has && !retracing {

@@ -24,10 +24,10 @@
 // # Fork
 //
 // The child of [Fork] is the same program, executed again. It runs main from the top and
-// retraces its parent's path, which is the list of the calls that main has made through this
-// package. Each call returns what it returned in the parent and stores what it stored there.
-// The last call on the path is the Fork that made the child: it returns 0, and from there on
-// the child is on its own. Until then
+// retraces its parent's path: the list of the calls that main has made through this package,
+// without those that a child can do without (see below). Each call returns what it returned in
+// the parent and stores what it stored there. The last call on the path is the Fork that made
+// the child: it returns 0, and from there on the child is on its own. Until then
 //
 //   - descriptors 1 and 2 are /dev/null, unless the environment variable UNP_PRINT is set and
 //     not empty. What main writes there without this package is thrown away, and main cannot
@@ -36,12 +36,12 @@
 //   - [Sigaction] and [Chdir] do their work again, and return what they returned in the parent:
 //     exec has reset the handlers, and the child starts with the arguments and the environment
 //     of the first process, and in the directory in which this package found that process, so
-//     that it finds the same files (unless main has left it, and it has since been renamed,
-//     replaced or removed, or main has called chroot). At its Fork the child gets the
-//     dispositions, the environment and the directory that its parent has there;
-//   - everything that main does without this package happens again: packages are initialized,
-//     files are opened with os.Open, and goroutines are started. [Once] is for what must
-//     happen only once, and for what would have a different result the second time, such as
+//     that it finds the same files. It may not find them if main has called chroot, or has left
+//     that directory and it has since been renamed, replaced or removed. At its Fork the child
+//     gets the dispositions, the environment and the directory that its parent has there;
+//   - everything that the program does without this package happens again: packages are
+//     initialized, files are opened with os.Open, and goroutines are started. [Once] is for what
+//     must happen only once, and for what would have a different result the second time, such as
 //     drawing a random number;
 //   - variables hold what main computes on its way. As a rule, a server's child runs only the
 //     last round of the loop around [Accept] (see Limits), so a counter in that loop starts
@@ -95,35 +95,36 @@
 //     inside Once), is forgotten when three things hold: all its descriptors are closed; what
 //     Readline and Fgets have read ahead is the same as before it (as a rule, nothing); and
 //     either later rounds have made the same calls, or the round has read more than a child can
-//     be given. Rounds that get no client are forgotten together with the next one that gets
-//     one, unless they begin with Keep. From one Accept or such Recvfrom to the next, and before
-//     the first, main may read at most 64 KB, and in at most 1,000 calls; Select, Pselect, Poll,
-//     Time and Gettimeofday count as calls that read. Beyond these bounds, any loop's rounds
-//     that found no input, because Select, Pselect or Poll timed out or because reading failed,
-//     for example with EAGAIN, are forgotten too; rounds that also read something, or reached
-//     the end of a file, are not. If that is not enough, Fork fails until the round that has
-//     read so much is forgotten, which may take one round more, or as long as one of its
-//     descriptors is open, or something read ahead is left. What main has read before its loop
-//     is never forgotten: if that alone is beyond a bound, Fork fails for good, as a rule.
+//     be given. A round that gets no client is forgotten together with the next one that does
+//     or, if it begins with Keep, by itself. From one Accept or such Recvfrom to the next, and
+//     before the first, main may read at most 64 KB, and in at most 1,000 calls; Select,
+//     Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond these bounds, any
+//     loop's rounds that found no input, because Select, Pselect or Poll timed out or because
+//     reading failed, for example with EAGAIN, are forgotten too; rounds that also read
+//     something, or reached the end of a file, are not. If that is not enough, Fork fails until
+//     the round that has read so much is forgotten. That may take one more round; and as long as
+//     one of its descriptors is open, or something that it has read ahead is left, it is not
+//     forgotten. What main has read before its loop is never forgotten: if that alone is beyond
+//     a bound, Fork fails for good, as a rule.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an
 //     address, before Fork. When main has read more than 64 KB, or in more than 1,000 calls, or
 //     the path has no room left, it also applies to any loop's rounds that found no input.
-//   - A round is known by its calls that have lines. Call Keep first in the body, if need be
-//     without variables, if a call that has none, such as Unlink or Write, decides which calls
-//     follow it there; if a loop within the body calls Accept; or if main calls Keep elsewhere,
-//     before the loop or in a loop within the body. A round that begins with Keep is forgotten
-//     as a whole, as long as it gets at most 100 clients, or datagrams from Recvfrom with an
-//     address, and calls these functions at most 1,000 times; only inner rounds that begin with
-//     Keep, too, or that found no input may be forgotten before. All that follows the last call
-//     to Keep belongs to its round, even the rounds of a server's loop. If the end of a round
-//     sets a variable for the next one, as in for c := accept(); c >= 0; c = accept(), give that
-//     variable to Keep.
+//   - A round is known by its calls that have lines. In three cases call Keep first in the body,
+//     without variables if there are none to keep: if a call without a line, such as a
+//     successful Unlink or Write, decides which calls follow it there; if a loop within the body
+//     calls Accept; or if main calls Keep elsewhere, before the loop or in a loop within the
+//     body. A round that begins with Keep is forgotten as a whole, as long as it gets at most
+//     100 clients, or datagrams from Recvfrom with an address, in at most 1,000 calls to Accept
+//     and such Recvfrom; an inner round is forgotten sooner only if it also begins with Keep, or
+//     found no input. All that follows the last call to Keep belongs to its round, even the
+//     rounds of a server's loop. If the end of a round sets a variable for the next one, as in
+//     for c := accept(); c >= 0; c = accept(), give that variable to Keep.
 //   - A slice that was given to Keep may have memory and a capacity of its own in the child: a
-//     pointer to one of its elements, or another slice of them, then has the child's own values.
-//     For an array this is not so. The hidden counter of a range loop cannot be given to Keep:
-//     write a for loop with three clauses.
+//     pointer to one of its elements, or another slice of the same array, then leads to the
+//     child's own values. For an array this is not so. The hidden counter of a range loop cannot
+//     be given to Keep: write a for loop with three clauses.
 //   - A handler that uses variables of the function around it can be handed to a child only if
 //     the child's main sets it again on its way, and main has not since set another for the same
 //     signal from the same line. Otherwise the child exits with a message.
@@ -140,24 +141,26 @@
 //   - If the parent calls [Setpgid] for the child, the call fails with EACCES.
 //   - The child does not have its parent's close-on-exec descriptors, except 0, 1 and 2, which
 //     are no longer close-on-exec there. Calls of this package drop SOCK_CLOEXEC and O_CLOEXEC,
-//     but os.Open sets O_CLOEXEC, even inside Once. A file that main opens again on its way may
-//     have another number in the child. A descriptor that main closes without this package, with
-//     the method Close of os.File for example, is closed again on the way, even if its number
-//     belongs to another file by then.
+//     so a program that is executed otherwise has those descriptors too, unless FcntlInt has set
+//     FD_CLOEXEC after Fork; but os.Open sets O_CLOEXEC, even inside Once. A file that main
+//     opens again on its way may have another number in the child. A descriptor that main closes
+//     without this package, with the method Close of os.File for example, is closed again on the
+//     way, even if its number belongs to another file by then.
 //   - The runtime opens /dev/null in the place of a standard descriptor that is closed when the
 //     first process starts, opens two descriptors of its own if a standard descriptor has
 //     O_NONBLOCK or, sometimes, after a garbage collection, and raises the soft limit on
 //     descriptors to the hard one. Each child raises it again.
 //   - Fork executes the program again: the child's user must be allowed to execute it, and exec
-//     may give back capabilities that the parent has dropped, takes those that a process of an
-//     ordinary user has kept, unless they are ambient, and copies the effective user ID to the
+//     may give back capabilities that the parent has dropped, takes away those that an ordinary
+//     user's process has kept, unless they are ambient, and copies the effective user ID to the
 //     saved one. Fork fails in a program that was started with the privileges of another user
 //     (set-user-ID, for example) or has them when it calls Fork, because its child could not
 //     trust its environment.
-//   - The variables UNP_FORK, UNP_FORK1 and so on belong to this package, which removes them from
-//     the environment. A package that is initialized before this one finds them in a child, and
-//     a program of this package that is executed with them takes itself for that child. If main
-//     has changed the environment, a child loses entries that have no name or no =.
+//   - The variables UNP_FORK, UNP_FORK1 and so on belong to this package, which removes them
+//     from the environment. A package that is initialized before this one finds them in a child,
+//     and a program that uses this package and is executed with them takes itself for that
+//     child. If main has changed the environment, a child loses entries that have no name or no
+//     =.
 //   - Do not close all descriptors in a loop, as daemons do: if the runtime's own are among them,
 //     the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime may use descriptor 3, or 3 and 4, for itself, unless
@@ -170,7 +173,7 @@
 //     afterward. Where this matters, use a handler without SA_RESTART, and a loop. Such a
 //     handler interrupts main's call even if another handler, with SA_RESTART, is running then.
 //     A call that a handler makes is interrupted only if the kernel gives the signal to the
-//     handler's thread.
+//     handler's thread, and Sleep and Nanosleep never are.
 //   - After another process has stopped this one, main may continue before the handlers of the
 //     signals that came in the meantime have run. If the limit on pending signals
 //     (RLIMIT_SIGPENDING) is used up, a handler may fail to interrupt main's call.
@@ -183,8 +186,8 @@
 //     exec drops them. If kill sends SIGCHLD while main both ignores and blocks it, the signal
 //     is dropped when main sets a handler. Sigprocmask does not hold signal 34 or SIGPROF; nor,
 //     as long as main has no handler for them, does it hold SIGSEGV, SIGBUS or SIGFPE.
-//     [Sigsuspend] and [Pselect] work as in C. unix.PthreadSigmask blocks a signal for main's
-//     thread only.
+//     [Sigsuspend] and [Pselect] work as in C, except for SIGURG (see below).
+//     unix.PthreadSigmask blocks a signal for main's thread only.
 //   - In a program that package os/exec starts, most signals that main ignores are at their
 //     defaults; SIGCONT, SIGTSTP, SIGTTIN and SIGTTOU stay ignored, and so do SIGHUP and SIGINT
 //     if they were already ignored when this program, the parent, started. A program that [Exec]
@@ -212,12 +215,12 @@
 //     some with a stack trace. SIGTSTP, SIGTTIN, SIGTTOU and SIGCONT do not wait either;
 //   - if main catches, ignores or blocks any of these signals, Fork waits instead: it returns in
 //     the parent when the child has reached the Fork that made it, or after five seconds. By
-//     then, a quick child may have ended, and its SIGCHLD may have been handled. So the parent
-//     does not signal the child too early; but the terminal or another process may, and then the
-//     signal ends or stops the child, or is lost;
+//     then, a quick child may have ended, and its SIGCHLD may have been handled. So, unless it
+//     has waited those five seconds, the parent does not signal the child too early; but the
+//     terminal or another process may, and then the signal ends or stops the child, or is lost;
 //   - SIGURG may be lost, and so may SIGPIPE and SIGXFSZ if main leaves them at their defaults;
 //   - a SIGCHLD is lost even after the child has reached its Fork, until the child has called
-//     Fork itself or has set a handler for SIGCHLD again. It may interrupt main's call, but no
-//     handler learns of the end of a program that the child has started with os/exec. It is not
-//     lost if the parent's main blocked SIGCHLD when it called Fork.
+//     Fork itself or has set a handler for SIGCHLD again. It may still interrupt main's call,
+//     but no handler is called, even when a program that the child has started with os/exec
+//     ends. It is not lost if the parent's main blocked SIGCHLD when it called Fork.
 package sys

@@ -33,10 +33,10 @@ import (
 //
 // The child is this program, executed again: see the package comment. If the child's main makes
 // a call other than the next one on the path, the child prints a message that names both, and
-// exits. Fork costs about as much as executing a Go program. It needs /proc, /dev/null and two
-// free descriptors besides 0, 1 and 2, or four if it waits for the child (see Signals sent to a
-// new child); one must have been free when the program started. If only two are free and main
-// has changed its directory, what main prints on its way appears again.
+// exits. Fork costs about as much as executing a Go program. It needs /proc and two free
+// descriptors besides 0, 1 and 2, or four if it waits for the child (see Signals sent to a new
+// child); one must have been free when the program started. If there is no /dev/null, or if only
+// two are free and main has changed its directory, what main prints on its way appears again.
 func Fork() (int, error) {
 	c := briefly("fork")
 	at := here()

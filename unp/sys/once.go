@@ -10,14 +10,14 @@ import "reflect"
 // os/exec. In a handler Once just calls f.
 //
 // The result may be a number, a boolean, a string, an error that is nil or a unix.Errno, an
-// array or struct of numbers and booleans, or a slice of numbers, booleans, arrays or structs,
-// of up to 256 KB; a slice loses its spare capacity. With anything else Once prints a message
-// and exits. f may call anything in this package except Fork, Keep, Sigaction and Chdir, so it
-// may not call unp.Signal either. If f, or a handler or goroutine in the meantime, reads with
-// unp.Readline or unp.Fgets, nothing that they have read ahead may be left, neither before nor
-// afterward. The child does not get what f stores in main's variables. If f panics, the child's
-// Once panics with the value's text, a string; a deferred function that recovers must return
-// before main calls this package again.
+// array or struct that holds only numbers and booleans, at any depth, or a slice of numbers,
+// booleans and such arrays or structs, of up to 256 KB; a slice loses its spare capacity. With
+// anything else Once prints a message and exits. f may call anything in this package except
+// Fork, Keep, Sigaction and Chdir, so it may not call unp.Signal either. If f, or a handler or
+// goroutine in the meantime, reads with unp.Readline or unp.Fgets, nothing that they have read
+// ahead may be left, either before or afterward. The child does not get what f stores in main's
+// variables. If f panics, the child's Once panics with the value's text, a string; a deferred
+// function that recovers must not call this package.
 func Once[T any](f func() T) (v T) {
 	once("Once", func() { v = f() }, &v)
 	clip(reflect.ValueOf(&v).Elem())

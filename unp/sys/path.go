@@ -212,19 +212,22 @@ func loseRead() {
 // atClose are the functions that AtClose was given.
 var atClose []func(fd int)
 
-// AtClose, called before main begins, registers f, which is then called with each descriptor
-// that [Close] closes. It is also called with each new descriptor, because main may have closed
-// an earlier one of the same number by other means. f must not call this package.
+// AtClose is for packages, such as unp, that read ahead; a program does not need it, nor
+// ReadAhead and UseAhead. Called before main begins, it registers f, which is then called with
+// each descriptor that [Close] closes. It is also called with each new descriptor of this
+// package, because main may have closed an earlier one of the same number by other means. f must
+// not call this package.
 func AtClose(f func(fd int)) { atClose = append(atClose, f) }
 
 // readAheads are the functions that ReadAhead was given.
 var readAheads []func() (bytes, number int)
 
 // ReadAhead, called before main begins, registers f, which returns how many bytes main has read
-// ahead and not yet used, and a number that differs whenever other bytes are as many. This package
-// calls f before and after the function that Once calls, and whenever a call of main's gets a line
-// on the path: a round of a server's loop is forgotten only if main had used all that it had read
-// in it. f must allow several goroutines to call it at the same time.
+// ahead and not yet used, and a number that changes whenever the bytes do, even if there are as
+// many as before. This package calls f before and after the function that Once calls, and
+// whenever a call of main's gets a line on the path: a round of a server's loop is forgotten
+// only if main had used all that it had read in it. f must allow several goroutines to call it
+// at the same time.
 func ReadAhead(f func() (bytes, number int)) { readAheads = append(readAheads, f) }
 
 // readAhead returns what main has read but not used.

@@ -135,8 +135,8 @@ func (r *rounds) endOfRound(head, end int) int {
 	return min(r.again[head], end)
 }
 
-// endOfAhead returns the end of the round that begins at head, or, if nothing is read ahead at head,
-// of the first round from there on that leaves nothing: what one leaves, the next may use.
+// endOfAhead returns the end of the round that begins at head, or, if nothing is read ahead at
+// head, of the first round from there on that leaves nothing: what one leaves, the next may use.
 func (r *rounds) endOfAhead(head, end int) int {
 	endOfRound := r.endOfRound(head, end)
 	for r.steps[head].ahead.bytes == 0 && endOfRound < end && r.steps[endOfRound].ahead.bytes != 0 {

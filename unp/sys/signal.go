@@ -88,14 +88,15 @@ func (act *Sigaction_t) drops(signo unix.Signal) bool {
 	return act.ignores() || act.Handler == nil && ignoredByDefault&bit(signo) != 0
 }
 
-// Sigprocmask is the system call sigprocmask, see sigprocmask(2), for the process. The argument
-// how is unix.SIG_BLOCK, unix.SIG_UNBLOCK or unix.SIG_SETMASK. It stores the previous set in
-// *oldset and returns the error; set and oldset may be nil. A blocked signal stays pending; when
-// it is unblocked, its handler is called once, however often the signal was sent. Rarely, the
-// handler is called a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask
-// decides which signals wait until the handler returns. Those that main blocks wait in any case,
-// and so do those that are blocked by a handler that this one has interrupted. While a signal's
-// handler is running, that signal waits in any case, unless its disposition has been set back to
+// When main calls Sigprocmask, it is the system call sigprocmask for the whole process, see
+// sigprocmask(2); no goroutine but main and a handler should call it. The argument how is
+// unix.SIG_BLOCK, unix.SIG_UNBLOCK or unix.SIG_SETMASK. It stores the previous set in *oldset
+// and returns the error; set and oldset may be nil. A blocked signal stays pending; when it is
+// unblocked, its handler is called once, however often the signal was sent. Rarely, the handler
+// is called a moment after Sigprocmask has returned, or twice. In a handler, Sigprocmask decides
+// which signals wait until the handler returns. Those that main blocks wait in any case, and so
+// do those that are blocked by a handler that this one has interrupted. While a signal's handler
+// is running, that signal waits in any case, unless its disposition has been set back to
 // SIG_DFL.
 func Sigprocmask(how int, set, oldset *unix.Sigset_t) error {
 	var old unix.Sigset_t
