@@ -8,11 +8,12 @@ import (
 	"tcpcliserv/unp/sys"
 )
 
-// Accept waits for a connection and returns its descriptor. It stores the peer's address in *sa
-// and that address's size, in bytes, in *salen (section 4.6); both may be nil. If accept fails
-// because the peer has aborted the connection (ECONNABORTED, EPROTO), Accept waits for the next
-// connection; Linux returns the aborted one instead (section 5.11). On any other error it prints
-// "accept error" and the error's text, and exits.
+// Accept waits for a connection and returns its descriptor. It stores the peer's address in *sa,
+// where *salen says how many bytes there is room for, and that address's size in *salen (section
+// 4.6); both may be nil. If accept fails because the peer has aborted the connection
+// (ECONNABORTED, EPROTO), Accept waits for the next connection; Linux returns the aborted one
+// instead (section 5.11). On any other error it prints "accept error" and the error's text, and
+// exits.
 func Accept(fd int, sa sys.SA, salen *sys.Socklen) int {
 again:
 	n, err := sys.Accept(fd, sa, salen)

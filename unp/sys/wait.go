@@ -10,9 +10,10 @@ import "golang.org/x/sys/unix"
 // status in *stat, and returns the child's process ID, or -1 and the error. stat may be nil.
 func Wait(stat *unix.WaitStatus) (int, error) { return Waitpid(-1, stat, 0) }
 
-// Waitpid is the system call waitpid, see waitpid(2). It returns the process ID of a child
-// that has ended (or that has stopped or continued, if options asks for that), 0 if there is none
-// yet and options has WNOHANG, or -1 and the error. stat may be nil.
+// Waitpid is the system call waitpid, see waitpid(2). It stores in *stat the status of a child
+// that has ended (or that has stopped or continued, if options asks for that), and returns its
+// process ID, 0 if there is none yet and options has WNOHANG, or -1 and the error. stat may be
+// nil.
 func Waitpid(pid int, stat *unix.WaitStatus, options int) (int, error) {
 	var status unix.WaitStatus
 	c := slowly("waitpid", pid, options)
