@@ -85,11 +85,11 @@ func readline(rl *bufio.Reader, ptr *[]byte, maxlen int) error {
 	return nil
 }
 
-// Readline reads a line into *ptr, with its newline, but at most maxlen-1 bytes; it returns
-// the line's length in bytes, or 0 at the end of input (Figure 3.18). Every byte is data,
-// including NUL. Readline reads up to MAXLINE bytes ahead, so do not mix it with select, poll,
-// or a sys.Read of the same descriptor. On error it prints "readline error" and the error's
-// text, and exits.
+// Readline reads a line into *ptr, with its newline, but at most maxlen-1 bytes; it returns the
+// line's length in bytes, or 0 at the end of input (Figure 3.18). Every byte is data, including
+// NUL. Readline reads up to MAXLINE bytes ahead, so do not mix it with select, poll, or a
+// sys.Read of the same descriptor. A child does not get what a handler or another goroutine has
+// read ahead. On error it prints "readline error" and the error's text, and exits.
 func Readline(fd int, ptr *[]byte, maxlen int) int {
 	buf, ok := readBufs.Load(fd)
 	if !ok {

@@ -103,9 +103,10 @@
 //     Pselect or Poll timed out or because reading failed, for example with EAGAIN, are
 //     forgotten too; rounds that also read something, or reached the end of a file, are not. If
 //     that is not enough, Fork fails until the round that has read so much is forgotten. That
-//     may take one more round; and as long as one of its descriptors is open, or something that
-//     it has read ahead is left, it is not forgotten. What main has read before its loop is
-//     never forgotten: if that alone is beyond a bound, Fork fails for good, as a rule.
+//     may take one or two more rounds; and as long as one of its descriptors is open, or
+//     something that it has read ahead is left, it is not forgotten. What main has read before
+//     its loop is never forgotten: if that alone is beyond a bound, Fork fails for good, as a
+//     rule.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an

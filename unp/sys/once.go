@@ -59,14 +59,15 @@ func once(name string, do func(), out ...any) {
 //
 // Call Keep first in the loop's body: a child then begins its round with the values with which
 // its parent began it. Without variables, Keep only marks where a round begins. A later call to
-// Keep from the same place replaces the earlier one. A variable may have any type that a result
-// of [Once] may have. A signal handler may write to it, but no goroutine other than main's may.
-// The child gets what a handler has written only when the next call with a line returns. Before
-// main uses the variable it must therefore make such a call: Sleep(0) or, in a loop that waits
-// for the handler, Pause; or, if the signal may arrive at any moment, Sigprocmask, to block it
-// until main has used the variable. In Keep(&i, &a[i]), the child's &a[i] is not the parent's,
-// because i is restored only afterward: keep the whole array. An argument that is not a pointer,
-// or is nil, ends the program with a message.
+// Keep from the same place replaces the earlier one. A round that has read more than a child can
+// be given is forgotten with its calls to Keep, so call Keep with all variables in each round. A
+// variable may have any type that a result of [Once] may have. A signal handler may write to it,
+// but no goroutine other than main's may. The child gets what a handler has written only when
+// the next call with a line returns. Before main uses the variable it must therefore make such a
+// call: Sleep(0) or, in a loop that waits for the handler, Pause; or, if the signal may arrive
+// at any moment, Sigprocmask, to block it until main has used the variable. In Keep(&i, &a[i]),
+// the child's &a[i] is not the parent's, because i is restored only afterward: keep the whole
+// array. An argument that is not a pointer, or is nil, ends the program with a message.
 func Keep(vars ...any) {
 	at := here()
 	if at == nowhere || insideOnce() {

@@ -34,14 +34,16 @@ func TestWithoutFinishedRounds(t *testing.T) {
 		{"accepts of three sockets in each round", "s+ k A3 A4 f A5 k A3 A4 A5+ f", "s+ k A3 A4 A5+ f"},
 		{"other arguments in each round", "s+ o1 A f o2 A f o3 A f o4 A+ f", "s+ o1 A f o4 A+ f"},
 		{"a loop before", "p p p p s+ A f A+ f", "p p p p s+ A+ f"},
-		{"a call first in each round that often has no step", "s+ w~ A f w~ A f w~ A+ f", "s+ w~ A f w~ A+ f"},
+		{"a call first in each round that often has no step", "s+ w~ A f w~ A f w~ A+ f", "s+ w~ A f w~ A f w~ A+ f"},
 		{"such a call in a loop first in each round", "s+ w~ t w~ t A f w~ t w~ t A+ f", "s+ w~ t w~ t A f w~ t w~ t A+ f"},
 		{"rounds without a client before a lost one", "s+ t m t A r? t A+ f", "s+ t m t A r? t A+ f"},
 		{"rounds without a client before a lost one, all made again", "s+ t m t A r? t m A+ f", "s+ t m A+ f"},
 		{"rounds with Keep, one of which has a descriptor, and one is lost", "s+ = o+ = A r? = A+ f", "s+ = o+ = A+ f"},
 		{"Keep in a loop within a round that begins with Keep", "s+ = o m : m : A f m : m : A+ f", "s+ = o m : m : A f m : m : A+ f"},
 		{"such a call after a lost round", "s+ A f? w~ A+ f", "s+ A f? w~ A+ f"},
-		{"such a call after a lost round and another", "s+ A f? w~ A f w~ A+ f", "s+ A f w~ A+ f"},
+		{"such a call after a lost round and another", "s+ A f? w~ A f w~ A+ f", "s+ A f? w~ A f w~ A+ f"},
+		{"such a call after a lost round and two others", "s+ A f? w~ A f w~ A f w~ A+ f", "s+ A f w~ A f w~ A+ f"},
+		{"such a call first in a round whose descriptor is open", "s+ A f w~ A+ f w~ A f w~ A f w~ A f", "s+ A f w~ A+ f w~ A f w~ A f w~ A f"},
 	} {
 		if got := notation(withoutFinishedRounds(steps(c.path))); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)

@@ -182,11 +182,15 @@ func (r *rounds) mustStay(head, endOfRound int) bool {
 }
 
 // reachIntoNext tells whether rounds may have steps of the next one, and the next one is not
-// finished. A round is known by its first call that always has a step, so what precedes that call
-// in the loop's body is among the previous round's steps.
+// finished or must stay itself. A round is known by its first call that always has a step, so what
+// precedes that call in the loop's body is among the previous round's steps.
 func (r *rounds) reachIntoNext(head, endOfRounds, end int) bool {
 	skips := slices.ContainsFunc(r.steps[head:endOfRounds], func(s *step) bool { return s.skips })
-	return skips && !r.isKeep(head) && r.endOfRound(endOfRounds, end) == end
+	if !skips || r.isKeep(head) {
+		return false
+	}
+	endOfNext := r.endOfRound(endOfRounds, end)
+	return endOfNext == end || r.mustStay(endOfRounds, endOfNext)
 }
 
 // beginning returns where the beginning of a round is over, which cannot be forgotten without

@@ -395,7 +395,7 @@ var _ = register("write fails at the first of two turns", prints{
 })
 
 var _ = register("write fails after much has been read", prints{
-	Clients: []client{{"", "written: true\n"}, {strings.Repeat("u", upload), "no child\n"}, {"", "no child\n"}, {"", "written: false\n"}},
+	Clients: []client{{"", "written: true\n"}, {strings.Repeat("u", upload), "no child\n"}, {"", "no child\n"}, {"", "no child\n"}, {"", "written: false\n"}},
 	Status:  terminated,
 }, func() { // to a pipe that is full from the second round on
 	var p [2]int
