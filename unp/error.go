@@ -25,7 +25,7 @@ func ErrQuit(format string, a ...any) { sys.Fatal(format, a...) }
 // strerror returns the text of an error, which begins with a capital letter in C.
 func strerror(err error) string {
 	switch err {
-	case nil:
+	case nil, unix.Errno(0):
 		return "Success"
 	case unix.EHWPOISON: // the one for which package syscall has no text
 		return "Memory page has hardware error"

@@ -158,10 +158,10 @@
 //     (set-user-ID, for example) or has them when it calls Fork, because its child could not
 //     trust its environment.
 //   - The variables UNP_FORK, UNP_FORK1 and so on belong to this package, which removes them
-//     from the environment. A package that is initialized before this one finds them in a child,
-//     and a program that uses this package and is executed with them takes itself for that
-//     child. If main has changed the environment, a child loses entries that have no name or no
-//     =.
+//     from the environment of a child: do not set them. A package that is initialized before
+//     this one finds them in a child, and a program that uses this package and is executed with
+//     them takes itself for that child. If main has changed the environment, a child loses
+//     entries that have no name or no =.
 //   - Do not close all descriptors in a loop, as daemons do: if the runtime's own are among them,
 //     the program ends with a fatal error. Close only those that the program has opened.
 //   - In a module of your own, the runtime may use descriptor 3, or 3 and 4, for itself, unless

@@ -144,5 +144,6 @@ var (
 	_ = register("error without a text", prints{Stderr: "x: \n", Status: 1}, func() { unp.ErrSys(errors.New(""), "x") })
 	_ = register("error in another language", prints{Stderr: "x: Été\n", Status: 1}, func() { unp.ErrSys(errors.New("été"), "x") })
 	_ = register("error without a text in Go", prints{Stderr: "x: Memory page has hardware error\n", Status: 1}, func() { unp.ErrSys(unix.EHWPOISON, "x") })
+	_ = register("error 0", prints{Stderr: "x: Success\n", Status: 1}, func() { unp.ErrSys(unix.Errno(0), "x") })
 	_ = register("error that is none", prints{Stderr: "x: Success\n", Status: 1}, func() { unp.ErrSys(nil, "x") })
 )
