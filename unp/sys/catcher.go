@@ -350,7 +350,7 @@ func interruptMain(flags int) {
 	restartAfterSigThread(false, signals.runtimeAction)
 	defer restartAfterSigThread(true, signals.runtimeAction)
 	for n := 0; interrupts(); n++ {
-		if n%tries == 0 {
+		if n%tries == 0 && mainSleeps() {
 			wakeMain()
 		}
 		unix.Nanosleep(&unix.Timespec{Nsec: int64(pause)}, nil)

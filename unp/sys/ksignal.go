@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/bits"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -100,6 +101,22 @@ func wakeMain() {
 	info := [32]int32{int32(sigThread), 0, siQueue} // siginfo_t
 	pid := uintptr(unix.Getpid())
 	unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, pid, pid, uintptr(sigThread), uintptr(unsafe.Pointer(&info)), 0, 0)
+}
+
+// mainSleeps tells whether main's thread sleeps in a system call. If it is about to run, or a tracer
+// has stopped it, it is on its way.
+func mainSleeps() bool {
+	const state = 3 // see proc(5)
+	stat := readStat()
+	return len(stat) <= state || stat[state] == "S"
+}
+
+// readStat returns the fields of /proc/self/stat, which is about main's thread, with the numbers
+// that proc(5) gives them. The second, the name, may contain anything, and is left out.
+func readStat() []string {
+	content, _ := readFile("/proc/self/stat")
+	others := content[bytes.LastIndexByte(content, ')')+1:]
+	return append(make([]string, 3), strings.Fields(string(others))...)
 }
 
 // threadTakes tells whether one of these signals is pending and a thread of this process is about

@@ -110,17 +110,13 @@ func executedWith(file string) ([]string, error) {
 
 // environInMemory returns what /proc/self/environ would have: /proc/self/stat says where that is.
 func environInMemory() ([]byte, error) {
-	const thirdField, envStart, envEnd = 3, 50, 51 // see proc(5)
-	stat, err := readFile("/proc/self/stat")
-	if err != nil {
-		return nil, err
-	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) <= envEnd-thirdField {
+	const envStart, envEnd = 50, 51 // see proc(5)
+	stat := readStat()
+	if len(stat) <= envEnd {
 		return nil, unix.EACCES
 	}
-	begin, _ := strconv.ParseUint(fields[envStart-thirdField], 10, 64)
-	end, _ := strconv.ParseUint(fields[envEnd-thirdField], 10, 64)
+	begin, _ := strconv.ParseUint(stat[envStart], 10, 64)
+	end, _ := strconv.ParseUint(stat[envEnd], 10, 64)
 	if begin == 0 || begin > end {
 		return nil, unix.EACCES
 	}
