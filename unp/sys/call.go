@@ -283,6 +283,7 @@ func (c *call) describe(s *step, err error) {
 	s.accepts = c.accepted(err)
 	s.skips = c.skips && !c.begins
 	s.needed = c.isNeeded(s.result, err)
+	s.moves = c.name == "chdir" && err == nil
 	s.reads = c.reads
 	s.idle = c.waitedInVain(s.result, err)
 	s.found = c.foundInput(s.result, err)

@@ -42,7 +42,10 @@ func withoutIdleRounds(steps []*step) []*step {
 // first call begins a new round when it is made again after a step.
 func withoutRounds(steps []*step, ends func(s *step) bool, onlyIdle bool) []*step {
 	madeAgain := map[place]bool{} // before the next client, if that matters
+	hasMoved := false             // to a directory, wherever main was before
 	for _, s := range slices.Backward(steps) {
+		s.moves = s.moves && !hasMoved
+		hasMoved = hasMoved || s.movesAnywhere()
 		if onlyIdle && s.accepts {
 			clear(madeAgain)
 		}
@@ -169,7 +172,7 @@ func (r *rounds) mustStay(head, endOfRound int) bool {
 	accepts := has(func(s *step) bool { return s.accepts })
 	lost := has(func(s *step) bool { return s.lost || s.cut })
 	switch {
-	case has(func(s *step) bool { return len(s.open) > 0 }) || r.onlyIdle && accepts:
+	case has(func(s *step) bool { return len(s.open) > 0 || s.moves }) || r.onlyIdle && accepts:
 		return true
 	case lost && r.isKeep(head):
 		return false

@@ -2,7 +2,11 @@
 
 package sys
 
-import "golang.org/x/sys/unix"
+import (
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
 
 // A step is a call that main has made on its way, and what the call returned.
 type step struct {
@@ -29,6 +33,7 @@ type step struct {
 	cut     bool  // it has lost its values
 	ahead   ahead // what main had read but not used when it came to this step
 	split   bool  // for isWhole: the round that it begins has been too long to be whole
+	moves   bool  // it has changed main's directory
 	stays   bool  // for withoutRounds
 }
 
@@ -45,6 +50,9 @@ func (s *step) outcome() (int, error) {
 
 // isKeep tells whether a step is a call to Keep, with which main says where a round begins.
 func (s *step) isKeep() bool { return s.call == "Keep()" }
+
+// movesAnywhere tells whether a step has changed main's directory wherever main was before.
+func (s *step) movesAnywhere() bool { return s.moves && strings.HasPrefix(s.call, `chdir("/`) }
 
 // size returns how many bytes of memory a step takes. The parameter before has the values of the
 // kept variables at the previous step.

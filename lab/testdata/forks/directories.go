@@ -198,3 +198,21 @@ var _ = register("file of another directory", prints{Stdout: "the file's <nil>\n
 	}
 	sys.Wait(nil)
 })
+
+var _ = register("chdir in the first round", prints{Stdout: "there\n"}, func() { // the child is there, too, when it reads the file again
+	sys.OnceFunc(func() {
+		os.Mkdir("there", 0o700)
+		os.WriteFile("word", []byte("here\n"), 0o600)
+		os.WriteFile("there/word", []byte("there\n"), 0o600)
+	})
+	listenfd := listen(unp.SERV_PORT)
+	for round := 1; round <= 3; round++ {
+		sys.Keep(&round)
+		sys.Chdir("there")
+		word, _ := os.ReadFile("word")
+		serveItself(listenfd)
+		if round == 3 {
+			inChild(func() { fmt.Printf("%s", word) })
+		}
+	}
+})
