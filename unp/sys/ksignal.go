@@ -103,8 +103,8 @@ func wakeMain() {
 	unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, pid, pid, uintptr(sigThread), uintptr(unsafe.Pointer(&info)), 0, 0)
 }
 
-// mainSleeps tells whether main's thread sleeps in a system call. If it is about to run, or a tracer
-// has stopped it, it is on its way.
+// mainSleeps tells whether main's thread sleeps in a system call. If it is about to run, or a
+// tracer has stopped it, it is on its way.
 func mainSleeps() bool {
 	const state = 3 // see proc(5)
 	stat := readStat()
