@@ -97,18 +97,19 @@
 //     one has an absolute name; what Readline and Fgets have read ahead is the same as before it
 //     (as a rule, nothing); and either later rounds have made the same calls, or the round has
 //     read more than a child can be given. A round that gets no client is forgotten together
-//     with the next one that does or, if it begins with Keep, by itself. From one Accept or such
-//     Recvfrom to the next, and before the first, main may read at most 64 KB, and in at most
-//     1,000 calls; Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond
-//     these bounds, any loop's rounds that found no input, because Select, Pselect or Poll timed
-//     out or because reading failed, for example with EAGAIN, are forgotten too; rounds that
-//     also read something, or reached the end of a file, are not. If that is not enough, Fork
-//     fails until the round that has read so much is forgotten. It is not, as long as one of its
-//     descriptors is open or something that it has read ahead is left. That may take one more
-//     round or, if it does not begin with Keep, two, and longer if a call such as Write has
-//     failed in it (until the next round can be forgotten, too) or if rounds before it got no
-//     client (until later ones have made their calls again). What main has read before its loop
-//     is never forgotten: if that alone is beyond a bound, Fork fails for good, as a rule.
+//     with the next one that does or, if it begins with Keep, by itself, but not before that one
+//     is finished. From one Accept or such Recvfrom to the next, and before the first, main may
+//     read at most 64 KB, and in at most 1,000 calls; Select, Pselect, Poll, Time and
+//     Gettimeofday count as calls that read. Beyond these bounds, any loop's rounds that found
+//     no input, because Select, Pselect or Poll timed out or because reading failed, for example
+//     with EAGAIN, are forgotten too; rounds that also read something, or reached the end of a
+//     file, are not. If that is not enough, Fork fails until the round that has read so much is
+//     forgotten. It is not, as long as one of its descriptors is open or something that it has
+//     read ahead is left. That may take one more round or, if it does not begin with Keep, two,
+//     and longer if a call such as Write has failed in it (until the next round can be
+//     forgotten, too) or if rounds before it got no client (until later ones have made their
+//     calls again). What main has read before its loop is never forgotten: if that alone is
+//     beyond a bound, Fork fails for good, as a rule.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an
