@@ -94,22 +94,24 @@
 //     or not. A server's finished rounds do not count: a round of the loop around Accept, or
 //     around Recvfrom with an address (not inside Once), is forgotten when four things hold: all
 //     its descriptors are closed; no Chdir in it has changed main's directory, unless a later
-//     one has an absolute name; what Readline and Fgets have read ahead is the same as before it
-//     (as a rule, nothing); and either later rounds have made the same calls, or the round has
-//     read more than a child can be given. A round that gets no client is forgotten together
-//     with the next one that does or, if it begins with Keep, by itself, but not before that one
-//     is finished. From one Accept or such Recvfrom to the next, and before the first, main may
-//     read at most 64 KB, and in at most 1,000 calls; Select, Pselect, Poll, Time and
-//     Gettimeofday count as calls that read. Beyond these bounds, any loop's rounds that found
-//     no input, because Select, Pselect or Poll timed out or because reading failed, for example
-//     with EAGAIN, are forgotten too; rounds that also read something, or reached the end of a
-//     file, are not. If that is not enough, Fork fails until the round that has read so much is
-//     forgotten. It is not, as long as one of its descriptors is open or something that it has
-//     read ahead is left. Otherwise that takes one more round at most or, if it does not begin
-//     with Keep, two; or longer, if a call such as Write has failed in it (until the next round
-//     can be forgotten, too) or if rounds before it got no client (until later ones have made
-//     their calls again). What main has read before its loop is never forgotten: if that alone
-//     is beyond a bound, Fork fails for good, as a rule.
+//     one has an absolute name; what Readline and Fgets have read ahead, for main or another
+//     goroutine, is the same as before it (as a rule, nothing); and either later rounds have
+//     made the same calls, or the round has read more than a child can be given. A round that
+//     gets no client is forgotten together with the next one that does or, if it begins with
+//     Keep, by itself, but not before that one is finished. From one Accept or such Recvfrom to
+//     the next, and before the first, main may read at most 64 KB, and in at most 1,000 calls;
+//     Select, Pselect, Poll, Time and Gettimeofday count as calls that read. Beyond these
+//     bounds, any loop's rounds that found no input, because Select, Pselect or Poll timed out
+//     or because reading failed, for example with EAGAIN, are forgotten too; rounds that also
+//     read something, or reached the end of a file, are not. If that is not enough, Fork fails
+//     until the round that has read so much is forgotten. It is not, as long as one of its
+//     descriptors is open or something that it has read ahead is left. Otherwise that takes one
+//     more round at most or, if it does not begin with Keep, two; or longer, if a call such as
+//     Write has failed in it (until the next round can be forgotten, too) or if rounds before it
+//     got no client, or left something ahead that it has used (until later ones have made their
+//     calls again, which is never if these follow a Fork that must succeed). What main has read
+//     before its loop is never forgotten: if that alone is beyond a bound, Fork fails for good,
+//     as a rule.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an
@@ -207,7 +209,8 @@
 //     signals that keep arriving faster than that hold main up.
 //   - A handler for SIGURG is also called when the runtime interrupts a thread, and even while
 //     SIGURG is blocked, so [Sigsuspend] and [Pselect] may miss one. A handler for SIGPIPE may
-//     be called twice after a write through os.Stdout. Real-time signals are not queued.
+//     be called twice after a write through os.Stdout. A SIGPIPE or SIGXFSZ that a handler's own
+//     write raises is lost if the handler, or main, blocks it. Real-time signals are not queued.
 //
 // # Signals sent to a new child
 //
