@@ -142,7 +142,7 @@ func (c *call) replayed(do func() (int, error), out ...any) (int, error) {
 
 // Errors that only this package has: the kernel's end at 4095.
 const (
-	errPanicked    unix.Errno = 4096 + iota // the function that Once calls: in the child, Once panics with the text of the same value
+	errPanicked    unix.Errno = 4096 + iota // the function that Once calls has panicked: in the child, Once panics with the text of the same value
 	errTooMuchRead                          // see forkError
 	errOtherUser                            // likewise
 )

@@ -104,14 +104,14 @@
 //     bounds, any loop's rounds that found no input, because Select, Pselect or Poll timed out
 //     or because reading failed, for example with EAGAIN, are forgotten too; rounds that also
 //     read something, or reached the end of a file, are not. If that is not enough, Fork fails
-//     until the round that has read so much is forgotten. It is not, as long as one of its
-//     descriptors is open or something that it has read ahead is left. Otherwise that takes one
-//     more round at most or, if it does not begin with Keep, two; or longer, if a call such as
-//     Write has failed in it (until the next round can be forgotten, too) or if rounds before it
-//     got no client, or left something ahead that it has used (until later ones have made their
-//     calls again, which is never if these follow a Fork that must succeed). What main has read
-//     before its loop is never forgotten: if that alone is beyond a bound, Fork fails for good,
-//     as a rule.
+//     until the round that has read so much is forgotten. It is not forgotten as long as one of
+//     its descriptors is open, or something that it has read ahead is left. Otherwise it takes
+//     one more round at most, or two if it does not begin with Keep. It takes longer if a call
+//     such as Write has failed in it: until the next round can be forgotten, too. And if rounds
+//     before it got no client, or left something ahead that it has used, it takes until later
+//     rounds have made their calls again, which never happens if main makes these calls only
+//     after a Fork that has succeeded. What main has read before its loop is never forgotten: if
+//     that alone is beyond a bound, Fork fails for good, as a rule.
 //   - In the child, variables that a forgotten round has set, and that were not given to Keep,
 //     have the values that the rounds on the path give them. This applies to a server's endless
 //     loop and to any other loop, even one within it, that calls Accept, or Recvfrom with an

@@ -43,7 +43,7 @@ var path struct {
 	spare       int            // how many idle rounds there may be before they are forgotten again
 	readAt      map[place]bool // beyond that bound: where main has read since the last accept
 	unseen      atomic.Int32   // the descriptor from which main reads without a look at its place, or -1
-	missed      atomic.Bool    // since the last step, it has been closed, and was not that of the last client
+	missed      atomic.Bool    // since the last step, that descriptor has been closed, and it was not the last client's
 }
 
 // appendStep adds a step to the path.
@@ -79,7 +79,7 @@ func appendStep(s *step) {
 	}
 	if len(path.taken) > maxSteps || path.size > maxSize { // main may run forever, and never fork
 		path.tooLong = true
-		path.taken, path.opener = nil, nil
+		path.taken, path.opener, path.needed = nil, nil, nil
 		forgetStacks(nil)
 	}
 }

@@ -15,11 +15,11 @@ const (
 //
 // A round begins with a call. It ends before main makes that call again, provided that an accept
 // comes in between or the call itself is one. Until then, a loop within the round may make the
-// call several times. The round is finished if all the descriptors that it has opened are closed
-// and if, after it, what main had read but not used was the same as before it: nothing, as a
-// rule. A finished round is deleted if each of its steps has been made again, from the same
-// place, later: so every variable that a call sets has its last value in the child. The
-// exceptions are in mustStay.
+// call several times. The round is finished if all the descriptors that it has opened are
+// closed, if main's directory does not depend on it, and if, after it, what main had read but
+// not used was the same as before it: nothing, as a rule. A finished round is deleted if each of
+// its steps has been made again, from the same place, later: so every variable that a call sets
+// has its last value in the child. The exceptions are in mustStay.
 //
 // A round that begins with Keep is deleted as a whole or not at all, whatever loops are in it: a
 // loop within it has rounds of its own only if it calls Keep. But Keep may also have been called

@@ -99,7 +99,7 @@ func noteArguments() (err error) {
 func executedWith(file string) ([]string, error) {
 	content, err := readFile("/proc/self/" + file)
 	if err == unix.EACCES { // the user may execute the program, but not read it
-		content, err = environInMemory()
+		content, err = inMemory(file)
 	}
 	if err != nil {
 		return nil, err
@@ -108,15 +108,17 @@ func executedWith(file string) ([]string, error) {
 	return list[:len(list)-1], nil // each string ends with a NUL
 }
 
-// environInMemory returns what /proc/self/environ would have: /proc/self/stat says where that is.
-func environInMemory() ([]byte, error) {
-	const envStart, envEnd = 50, 51 // see proc(5)
+// inMemory returns what /proc/self/cmdline or /proc/self/environ would have: /proc/self/stat says
+// where that is.
+func inMemory(file string) ([]byte, error) {
+	const argStart, envStart = 48, 50 // see proc(5); the ends have the next numbers
+	start := map[string]int{"cmdline": argStart, "environ": envStart}[file]
 	stat := readStat()
-	if len(stat) <= envEnd {
+	if len(stat) <= start+1 {
 		return nil, unix.EACCES
 	}
-	begin, _ := strconv.ParseUint(stat[envStart], 10, 64)
-	end, _ := strconv.ParseUint(stat[envEnd], 10, 64)
+	begin, _ := strconv.ParseUint(stat[start], 10, 64)
+	end, _ := strconv.ParseUint(stat[start+1], 10, 64)
 	if begin == 0 || begin > end {
 		return nil, unix.EACCES
 	}

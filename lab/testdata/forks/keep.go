@@ -197,11 +197,7 @@ var _ = register("two loops with Keep", prints{ // of which the first one's conn
 	own := listen(unp.SERV_PORT + 1)
 	for i := 0; i < 3; i++ {
 		sys.Keep(&i)
-		fd := unp.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
-		var servaddr sys.SockaddrIn
-		servlen := sys.Sizeof(servaddr)
-		sys.Getsockname(own, &servaddr, &servlen)
-		unp.Connect(fd, &servaddr, servlen)
+		connect(unp.SERV_PORT + 1)
 		unp.Accept(own, nil, nil)
 	}
 	listenfd := listen(unp.SERV_PORT)
