@@ -329,6 +329,37 @@ var _ = register("handler that signals its group", prints{Stdout: "20 20\n"}, fu
 	fmt.Println(slow, interrupted)
 })
 
+var _ = register("handler that is interrupted", prints{Stdout: "write: 10 0\nunblock: 10 0\n"}, func() { // by the slow handler of a signal that it has raised, or unblocks
+	var p [2]int
+	sys.Pipe(p[:])
+	unp.Close(p[0])
+	var usr2 unix.Sigset_t
+	sys.Sigaddset(&usr2, unix.SIGUSR2)
+	interrupted := func(name string, signo unix.Signal, do func()) {
+		called, late := 0, 0
+		unp.Signal(signo, func(unix.Signal) {
+			sys.Nanosleep(&unix.Timespec{Nsec: 2e6}, nil)
+			called++
+		})
+		sys.Sigaction(unix.SIGUSR1, &sys.Sigaction_t{Mask: usr2, Handler: func(unix.Signal) {
+			before := called
+			do()
+			if called == before {
+				late++
+			}
+		}}, nil)
+		for range 10 {
+			sys.Kill(sys.Getpid(), unix.SIGUSR1)
+		}
+		fmt.Printf("%s: %d %d\n", name, called, late)
+	}
+	interrupted("write", unix.SIGPIPE, func() { sys.Write(p[1], []byte("x")) })
+	interrupted("unblock", unix.SIGUSR2, func() {
+		sys.Kill(sys.Getpid(), unix.SIGUSR2)
+		sys.Sigprocmask(unix.SIG_UNBLOCK, &usr2, nil)
+	})
+})
+
 var _ = register("handler that reads", prints{Stdout: "x <nil>\n"}, func() { // is not interrupted by its own signal
 	var p [2]int
 	sys.Pipe(p[:])
